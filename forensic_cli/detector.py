@@ -1,0 +1,136 @@
+"""What the author of a detector imports: the batch to look at, the session around it, the class to fill in."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from abc import ABC
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+
+from forensic_cli.errors import PluginError
+from forensic_cli.records import Finding, ImageRef
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+Answer = TypeVar("Answer")
+
+
+class Once:
+    """Calls each function once per set of settings and remembers the answer; the function itself is the key."""
+
+    def __init__(self) -> None:
+        self._answers: dict[Any, Any] = {}
+        self._failures: dict[Any, Exception] = {}
+
+    def once(self, function: Callable[..., Answer], **settings: Any) -> Answer:
+        """`function(self, **settings)`, computed by whoever asks first. Settings are hashable: words, numbers, records.
+
+        A failure is remembered too: whoever asks again gets the same exception, without the wait.
+        """
+        key = (function, tuple(sorted(settings.items())))
+        if key in self._failures:
+            raise self._failures[key]
+        if key not in self._answers:
+            try:
+                self._answers[key] = function(self, **settings)
+            except Exception as error:
+                self._failures[key] = error
+                raise
+        answer: Answer = self._answers[key]
+        return answer
+
+
+class Session(Once):
+    """One run: its seed, its device and number format, and what was loaded so far (weights, mostly).
+
+    `device` is a torch device ("cpu", "cuda:0", "mps"), `dtype` a torch dtype ("float32", "bfloat16", "float16");
+    `offline` forbids the network.
+    """
+
+    def __init__(self, seed: int = 0, device: str = "cpu", dtype: str = "float32", offline: bool = False) -> None:
+        super().__init__()
+        self.seed = seed
+        self.device = device
+        self.dtype = dtype
+        self.offline = offline
+
+    def seed_for(self, *words: str | int) -> int:
+        """A seed in [0, 2^63) for one purpose, the same on every machine: of an image give its SHA-256, a word, the draw."""
+        text = "\x1f".join(str(word) for word in (self.seed, *words))
+        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+class Batch(Once):
+    """A few images and the session around them.
+
+    `images`: uint8 RGB arrays (height, width, 3) at native size, upright, read-only; empty for detectors that look at the
+    file. `refs`: the matching `ImageRef`s. `contents`: the bytes of the files, only for detectors that look at the file.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        refs: Sequence[ImageRef],
+        images: Sequence[np.ndarray] = (),
+        contents: Sequence[bytes] = (),
+    ) -> None:
+        super().__init__()
+        self.session = session
+        self.refs = list(refs)
+        self.images = list(images)
+        self.contents = list(contents)
+
+    def __len__(self) -> int:
+        return len(self.refs)
+
+
+class Detector(ABC):
+    """Base of all detectors. The docstring's first sentence is for a layperson; name the paper and its equations below."""
+
+    paper: ClassVar[str] = ""
+    """Where it comes from: "arXiv:2405.20112", a DOI or an address."""
+
+    looks_at: ClassVar[Literal["pixels", "file"]] = "pixels"
+    """"file": gets `batch.contents` and nothing is decoded for it; "pixels": gets `batch.images`."""
+
+    cost: ClassVar[str] = ""
+    """What one image costs, in words: "2 forward passes of DINOv2 ViT-L/14"."""
+
+    @dataclass(frozen=True)
+    class Options:
+        """Settings with their defaults; a field of type `Weights` names a network."""
+
+    name: str = ""
+    """What the user types; set by the host."""
+
+    def __init__(self, session: Session, options: Any = None) -> None:
+        self.session = session
+        self.options: Any = self.Options() if options is None else options
+
+    def score(self, batch: Batch) -> torch.Tensor | np.ndarray | Sequence[float]:
+        """One number per image, shape (N,); higher means more likely generated."""
+        raise PluginError(f"{type(self).__name__} defines neither score nor examine")
+
+    def examine(self, batch: Batch) -> list[Finding]:
+        """One finding per image, in order. The default asks `score`; override it to make statements instead.
+
+        Raises PluginError if there are not as many scores as images.
+        """
+        start = perf_counter()
+        scores = self.score(batch)
+        numbers = [float(number) for number in (scores.tolist() if hasattr(scores, "tolist") else scores)]
+        if len(numbers) != len(batch):
+            raise PluginError(f"{type(self).__name__} gave {len(numbers)} scores for {len(batch)} images")
+        seconds = (perf_counter() - start) / len(batch)
+        return [_finding(self, number, seconds) for number in numbers]
+
+
+def _finding(detector: Detector, number: float, seconds: float) -> Finding:
+    if not math.isfinite(number):
+        return Finding(detector.name, seconds=seconds, error=f"the score is {number}")
+    return Finding(detector.name, score=number, verdict="uncalibrated", seconds=seconds)

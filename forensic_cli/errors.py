@@ -1,0 +1,59 @@
+"""Everything that can go wrong and be told to a person in one line.
+
+ForensicError
+├── UsageError      an option, a name or a file that the user typed
+├── PluginError     a plugin that cannot be imported, registers wrongly or breaks its contract
+├── WeightsError    weights that cannot be found, fetched, verified or read
+├── ImageError      one file that cannot be read or decoded; becomes a row of the report
+├── StoreError      the store of finished scores cannot be used
+└── ReportError     a report cannot be read or written
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class ForensicError(Exception):
+    """Its text is one line: what is wrong, whose it is, and what to do next."""
+
+
+class UsageError(ForensicError):
+    """What the user typed cannot be done."""
+
+
+class PluginError(ForensicError):
+    """Names the distribution, its version and the entry point."""
+
+
+class WeightsError(ForensicError):
+    """Names the source of the weights and the command or option that helps."""
+
+
+class ImageError(ForensicError):
+    """The reason alone; the row that it becomes carries the path."""
+
+
+class StoreError(ForensicError):
+    """Names the file of the store."""
+
+
+class ReportError(ForensicError):
+    """Names the file of the report."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The end of an error message about an unknown `word`: the nearest name that exists, else all of them."""
+    names = sorted(known)
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {close[0]}?"
+    return f"there is {', '.join(names)}" if names else "there is none"
+
+
+def reason(error: BaseException) -> str:
+    """One line for a person out of any exception: its first line of text, after its type if it is not one of ours."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = lines[0] if lines else ""
+    if isinstance(error, ForensicError):
+        return text or type(error).__name__
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
