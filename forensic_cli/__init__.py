@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from forensic_cli.records import Claim, Finding, ImageRef, Weights
     from forensic_cli.report import Report, Scan
 
+__version__ = "0.1.0"
+
 _HOMES = {
     "Batch": "detector",
     "Claim": "records",
@@ -21,7 +23,7 @@ _HOMES = {
     "Weights": "records",
     "hookimpl": "hookspecs",
 }
-__all__ = [  # noqa: RUF022  kept in step with _HOMES by a test
+__all__ = [
     "Batch",
     "Claim",
     "Detector",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-from abc import ABC
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -60,7 +59,10 @@ class Session(Once):
         self.offline = offline
 
     def seed_for(self, *words: str | int) -> int:
-        """A seed in [0, 2^63) for one purpose, the same on every machine: of an image give its SHA-256, a word, the draw."""
+        """A seed in [0, 2^63) for one purpose, the same on every machine.
+
+        For what is random about an image give its SHA-256, a word, the draw; about a model a word and the draw.
+        """
         text = "\x1f".join(str(word) for word in (self.seed, *words))
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
@@ -68,8 +70,8 @@ class Session(Once):
 class Batch(Once):
     """A few images and the session around them.
 
-    `images`: uint8 RGB arrays (height, width, 3) at native size, upright, read-only; empty for detectors that look at the
-    file. `refs`: the matching `ImageRef`s. `contents`: the bytes of the files, only for detectors that look at the file.
+    `images`: uint8 RGB arrays (height, width, 3) at native size, upright, read-only; empty for detectors that look at
+    the file. `refs`: the matching `ImageRef`s. `contents`: the files' bytes, only for detectors that look at the file.
     """
 
     def __init__(
@@ -89,8 +91,8 @@ class Batch(Once):
         return len(self.refs)
 
 
-class Detector(ABC):
-    """Base of all detectors. The docstring's first sentence is for a layperson; name the paper and its equations below."""
+class Detector:
+    """Base of all detectors. The docstring's first sentence is for a layperson; paper and equations come below it."""
 
     paper: ClassVar[str] = ""
     """Where it comes from: "arXiv:2405.20112", a DOI or an address."""

@@ -36,7 +36,7 @@ def printable(path: str) -> str:
 class Weights:
     """Where a network comes from: a hub repository ("owner/name"), a local folder or a local file.
 
-    `revision` is a commit; `files` are glob patterns of what is needed; `sha256` maps file names to digests that are known
+    `revision` is a commit; `files` are glob patterns of what is needed; `sha256` maps file names to digests known
     beforehand; `bytes` is the size of the download.
     """
 
@@ -67,7 +67,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class ImageRef:
-    """One image: its path as given, and what is true of its bytes. Width and height are as shown (after EXIF rotation)."""
+    """One image: its path as given, and what is true of its bytes. Width and height are those of the upright image."""
 
     path: str
     sha256: str
@@ -92,7 +92,10 @@ class Claim:
 
 @dataclass(frozen=True)
 class Finding:
-    """What one method found in one image. `score`: higher means more likely generated; `seconds`: when it was computed."""
+    """What one method found in one image.
+
+    `score`: higher means more likely generated. `seconds`: its share of the batch, when it was computed.
+    """
 
     method: str
     score: float | None = None
@@ -124,7 +127,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The answer for one image. `unflagged` is not "authentic". `basis`: the methods' scores, or "provenance (TRUST)"."""
+    """The answer for one image; `unflagged` is not "authentic". `basis`: "provenance" (its claims) or "scores"."""
 
     label: Label
     basis: str
@@ -227,6 +230,7 @@ class Run:
     engine: str
     methods: tuple[MethodUse, ...]
     calibration: Json | None = None
+    libraries: Json = field(default_factory=dict)
 
     def to_json(self) -> Json:
         row = {name: getattr(self, name) for name in self.__dataclass_fields__}
