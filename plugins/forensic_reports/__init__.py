@@ -1,0 +1,1 @@
+"""The report formats that come with forensic: one file for each."""
