@@ -1,9 +1,9 @@
 """What a person reads in a terminal: a sentence, the files that matter most, and what the words do not mean."""
 
-import codecs
 import heapq
+import io
 from collections.abc import Callable
-from typing import IO, BinaryIO, cast
+from typing import BinaryIO
 
 from rich.console import Console
 from rich.text import Text
@@ -22,8 +22,9 @@ class TableReport(Report):
 
     def write(self, scan: Scan, stream: BinaryIO) -> None:
         terminal = stream.isatty()
+        text = io.StringIO()  # a few dozen lines; rich would end the process if it met a closed pipe itself
         console = Console(
-            file=cast(IO[str], codecs.getwriter("utf-8")(stream)),
+            file=text,
             force_terminal=terminal,
             width=None if terminal else _PLAIN_WIDTH,
             markup=False,
@@ -32,7 +33,7 @@ class TableReport(Report):
             legacy_windows=False,
         )
         overview = Overview(scan)
-        console.print(Text(overview.headline(), "bold"))
+        print_indented(console, Text(overview.headline(), "bold"), 0)
         records = heapq.nlargest(_ROWS, filter(is_shown, scan.records()), key=overview.order)
         if records:
             print_rows(console, records, overview.columns, ranks(overview.ranked, records, scan))
@@ -48,6 +49,7 @@ class TableReport(Report):
             console.print()
         for note in notes:
             print_indented(console, Text(note, "dim"), 2, "· ")
+        stream.write(text.getvalue().encode())
 
 
 @hookimpl

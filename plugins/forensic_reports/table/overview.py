@@ -143,7 +143,11 @@ class Overview:
             yield f"{' and '.join(words)} {'do' if len(words) > 1 else 'does'} not mean authentic."
         yield from (f"“{TRUST[trust]}”: {meaning}" for trust, meaning in _MEANINGS.items() if trust in self._trusts)
         if self._silent:
-            files = "this file says" if self.shown == 1 else f"of {self.shown:,} files, {self._silent:,} say"
+            files = (
+                "this file says"
+                if self.shown == 1
+                else f"of {self.shown:,} files, {self._silent:,} {'says' if self._silent == 1 else 'say'}"
+            )
             yield f"Missing credentials mean unknown: {files} nothing of an origin, and anybody can remove a statement."
 
 

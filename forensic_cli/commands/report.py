@@ -1,0 +1,40 @@
+"""`forensic report`: one report into another format."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from forensic_cli.commands import completion
+from forensic_cli.commands.parameters import Debug, PluginFiles
+
+
+def report(
+    source: Annotated[Path, typer.Argument(metavar="REPORT", help="A .json report, or rows in a .jsonl file.")],
+    output: Annotated[
+        list[Path] | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Report; the suffix picks the format. Repeatable."),
+    ] = None,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            "-f",
+            metavar="NAME",
+            help="Report on stdout when there is no -o. [table on a terminal, else jsonl]",
+            autocompletion=completion.formats,
+        ),
+    ] = None,
+    plugin: PluginFiles = None,
+    debug: Debug = False,
+) -> None:
+    """Convert a report into another format, or show it."""
+    from forensic_cli.commands import outputs
+    from forensic_cli.plugins import Plugins
+    from forensic_cli.reading import read_report
+
+    targets = outputs.plan(output or [], format_, Plugins(plugin or ()), terminal=sys.stdout.isatty())
+    outputs.deliver(targets, read_report(source))
