@@ -1,0 +1,262 @@
+"""What XMP, IPTC, EXIF and China's label say, sound and broken."""
+
+import json
+
+import pytest
+from PIL.TiffImagePlugin import IFDRational
+from provenance_files import (
+    AI,
+    claims,
+    exif,
+    iptc,
+    jpeg_exif,
+    jpeg_with,
+    jpeg_xmp,
+    kinds,
+    only,
+    packet,
+    png_text,
+    saved,
+    user_comment,
+)
+
+CAMERA = {0x010F: "Canon", 0x0110: "Canon EOS 5D Mark III", 0x0131: "Firmware Version 1.1.2"}
+SHOT = {
+    0x829A: IFDRational(1, 200),
+    0x829D: IFDRational(28, 10),
+    0x8827: 400,
+    0xA434: "EF50mm f/1.4 USM",
+    0x9003: "2019:05:01 12:00:00",
+}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        jpeg_xmp(attributes=f'Iptc4xmpExt:DigitalSourceType="{AI}"'),
+        jpeg_xmp(f"<Iptc4xmpExt:DigitalSourceType>{AI}</Iptc4xmpExt:DigitalSourceType>"),
+        jpeg_xmp(f'<Iptc4xmpExt:DigitalSourceType rdf:resource="{AI}"/>'),
+        jpeg_xmp("<Iptc4xmpExt:DigitalSourceType> trainedAlgorithmicMedia </Iptc4xmpExt:DigitalSourceType>"),
+        jpeg_xmp("<Iptc4xmpExt:DigitalSourceType>digsrctype:TrainedAlgorithmicMedia</Iptc4xmpExt:DigitalSourceType>"),
+        jpeg_xmp(
+            "<Iptc4xmpExt:DigitalSourceType>https://schema.org/TrainedAlgorithmicMediaDigitalSource</Iptc4xmpExt:DigitalSourceType>"
+        ),
+    ],
+)
+def test_digital_source_type_in_all_its_forms(data):
+    claim = only(data)
+    assert (claim.kind, claim.trust) == ("generated", "declared")
+    assert "a generative model made it" in claim.statement
+    assert claim.source.endswith("Iptc4xmpExt:DigitalSourceType")
+
+
+@pytest.mark.parametrize(
+    ("word", "kind"),
+    [
+        ("compositeWithTrainedAlgorithmicMedia", "edited"),
+        ("compositeSynthetic", "edited"),
+        ("digitalCapture", "captured"),
+        ("computationalCapture", "captured"),
+        ("negativeFilm", "captured"),
+        ("algorithmicallyEnhanced", "software"),
+        ("humanEdits", "software"),
+        ("digitalCreation", "software"),
+        ("algorithmicMedia", "software"),
+        ("somethingNew", "software"),
+    ],
+)
+def test_each_source_type_has_its_kind(word, kind):
+    address = f"http://cv.iptc.org/newscodes/digitalsourcetype/{word}"
+    claim = only(jpeg_xmp(attributes=f'Iptc4xmpExt:DigitalSourceType="{address}"'))
+    assert claim.kind == kind
+    assert word in claim.statement
+
+
+BROKEN = {
+    "an element left open": lambda xmp: xmp.replace(b"</rdf:RDF>", b""),
+    "cut off": lambda xmp: xmp[: xmp.index(b"</rdf:Description>")],
+    "an unknown prefix": lambda xmp: xmp.replace(b'xmlns:Iptc4xmpExt="', b'xmlns:other="'),
+    "a bare ampersand": lambda xmp: xmp.replace(
+        b"</rdf:Description>", b"<dc:title>this & that</dc:title></rdf:Description>"
+    ),
+    "an entity bomb": lambda xmp: b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>' + xmp[xmp.index(b"<x:") :],
+    "bytes that are no UTF-8": lambda xmp: xmp.replace(b"</rdf:Description>", b"\xff\xfe\xfa</rdf:Description>"),
+}
+
+
+@pytest.mark.parametrize("damage", BROKEN.values(), ids=BROKEN.keys())
+@pytest.mark.parametrize(
+    "sound",
+    [
+        packet(attributes=f"Iptc4xmpExt:DigitalSourceType='{AI}'"),
+        packet(f"<Iptc4xmpExt:DigitalSourceType>{AI}</Iptc4xmpExt:DigitalSourceType>"),
+        packet(f'<Iptc4xmpExt:DigitalSourceType rdf:resource="{AI}"/>'),
+    ],
+)
+def test_broken_xml_still_gives_the_source_type(sound, damage):
+    damaged = damage(sound)
+    assert damaged != sound
+    claim = only(saved("JPEG", xmp=damaged))
+    assert claim.kind == "generated"
+    assert "broken XML" in claim.source
+
+
+def test_ai_fields_of_iptc_2025():
+    fields = (
+        "<Iptc4xmpExt:AISystemUsed>Pixel Maker</Iptc4xmpExt:AISystemUsed>"
+        "<Iptc4xmpExt:AISystemVersionUsed>3.1</Iptc4xmpExt:AISystemVersionUsed>"
+        "<Iptc4xmpExt:AIPromptInformation>an owl at night</Iptc4xmpExt:AIPromptInformation>"
+        "<Iptc4xmpExt:AIPromptWriterName>J. Doe</Iptc4xmpExt:AIPromptWriterName>"
+    )
+    claim = only(jpeg_xmp(fields))
+    assert claim.kind == "generated"
+    assert all(word in claim.statement for word in ("Pixel Maker 3.1", "an owl at night", "J. Doe"))
+    composite = 'Iptc4xmpExt:DigitalSourceType="compositeWithTrainedAlgorithmicMedia"'
+    assert kinds(jpeg_xmp(fields, composite)) == {"edited"}
+
+
+def test_google_credit_is_a_claim_and_hints_at_a_watermark():
+    found = claims(
+        jpeg_xmp("<photoshop:Credit>Made with Google AI</photoshop:Credit>", f'Iptc4xmpExt:DigitalSourceType="{AI}"')
+    )
+    assert [claim.kind for claim in found] == ["generated", "generated", "unchecked"]
+    assert found[-1].trust == "none"
+    assert "SynthID" in found[-1].statement
+    assert kinds(jpeg_xmp("<photoshop:Credit>Edited with Google AI</photoshop:Credit>")) == {"edited", "unchecked"}
+
+
+@pytest.mark.parametrize(
+    ("credit", "kind"),
+    [
+        ("Apple Photos Clean Up", "edited"),
+        ("Midjourney", "generated"),
+        ("Leonardo.Ai", "generated"),
+        ("AI-generated image", "generated"),
+        ("Generated by AI", "generated"),
+    ],
+)
+def test_credits_of_vendors_in_xmp_and_iptc(credit, kind):
+    assert kinds(jpeg_xmp(f"<photoshop:Credit>{credit}</photoshop:Credit>")) == {kind}
+    assert kinds(jpeg_xmp(f"<dc:creator><rdf:Seq><rdf:li>{credit}</rdf:li></rdf:Seq></dc:creator>")) == {kind}
+    claim = only(jpeg_with((0xED, iptc(credit=credit))))
+    assert claim.kind == kind
+    assert "IPTC credit" in claim.source
+    assert only(jpeg_with((0xED, iptc(instructions=credit)))).kind == kind
+
+
+@pytest.mark.parametrize(
+    "credit",
+    [
+        "Getty Images",
+        "AFP / Midjourney trial",
+        "Made with love",
+        "Generated income for AI labs",
+        "Photo: OpenAI press office",
+        "Stability",
+    ],
+)
+def test_credits_of_people_claim_nothing(credit):
+    assert claims(jpeg_xmp(f"<photoshop:Credit>{credit}</photoshop:Credit>")) == ()
+    assert claims(jpeg_with((0xED, iptc(byline=credit, caption="AI generated art was the theme")))) == ()
+
+
+def test_editing_history_with_a_generative_tool():
+    history = (
+        "<xmpMM:History><rdf:Seq><rdf:li stEvt:action='saved' stEvt:softwareAgent='Adobe Photoshop 25.0'/>"
+        "<rdf:li stEvt:action='edited' stEvt:softwareAgent='Adobe Firefly Generative Fill'/></rdf:Seq></xmpMM:History>"
+    )
+    claim = only(jpeg_xmp(history))
+    assert (claim.kind, claim.trust) == ("edited", "declared")
+    assert "Generative Fill" in claim.statement
+
+
+def test_camera_exif_is_captured_only():
+    claim = only(jpeg_exif(CAMERA, SHOT))
+    assert (claim.kind, claim.trust) == ("captured", "declared")
+    for word in ("Canon EOS 5D Mark III took it", "EF50mm f/1.4 USM", "1/200 s", "f/2.8", "ISO 400"):
+        assert word in claim.statement
+    assert "Canon Canon" not in claim.statement
+
+
+def test_camera_in_every_container_and_byte_order():
+    block = exif(CAMERA, SHOT)
+    big = saved("JPEG", exif=_big_endian())
+    files = [saved(kind, exif=block) for kind in ("JPEG", "PNG", "WEBP", "AVIF")]
+    files.append(saved("TIFF", tiffinfo={271: "Canon", 272: "Canon EOS 5D Mark III"}))
+    for data in (*files, big):
+        assert kinds(data) == {"captured"}
+
+
+def _big_endian() -> bytes:
+    from PIL import Image
+
+    block = Image.Exif()
+    block.endian = ">"
+    block.update(CAMERA)
+    block[0x8769] = SHOT
+    assert block.tobytes()[6:8] == b"MM"
+    return block.tobytes()
+
+
+def test_camera_in_xmp_counts_only_without_exif():
+    fields = "<tiff:Make>SONY</tiff:Make><tiff:Model>ILCE-7M3</tiff:Model>"
+    assert "SONY ILCE-7M3 took it" in only(jpeg_xmp(fields)).statement
+    both = only(saved("JPEG", exif=exif(CAMERA, SHOT), xmp=packet(fields)))
+    assert "EXIF" in both.source
+
+
+def test_editor_is_software_and_scanner_no_camera():
+    assert only(jpeg_exif({0x0131: "Adobe Photoshop Lightroom 6.1"})).kind == "software"
+    assert only(jpeg_xmp("<xmp:CreatorTool>GIMP 2.10</xmp:CreatorTool>")).kind == "software"
+    claim = only(jpeg_exif({0x010F: "EPSON", 0x0110: "Perfection V600"}, {0xA300: b"\x02"}))
+    assert claim.kind == "software"
+    assert "print scanner" in claim.statement
+
+
+LABEL = {
+    "Label": "1",
+    "ContentProducer": "001191110000802100433B",
+    "ProduceID": "f123b54e",
+    "ReservedCode1": "",
+    "ContentPropagator": "somewhere",
+    "PropagateID": "9",
+    "ReservedCode2": "",
+}
+_INNER = json.dumps(LABEL)
+_ESCAPED = _INNER.replace('"', "&quot;")
+
+LABELLED = {
+    "xmp element": jpeg_xmp(f"<TC260:AIGC>{_INNER}</TC260:AIGC>"),
+    "xmp attribute": jpeg_xmp(attributes=f'TC260:AIGC="{_ESCAPED}"'),
+    "xmp properties": jpeg_xmp(attributes='TC260:Label="1" TC260:ContentProducer="001191110000802100433B"'),
+    "broken xmp": saved("JPEG", xmp=packet(f"<TC260:AIGC>{_ESCAPED}</TC260:AIGC>").replace(b"</rdf:RDF>", b"")),
+    "png text": png_text(AIGC=_INNER),
+    "png text, nested": png_text(AIGC=json.dumps({"AIGC": LABEL})),
+    "png text under another key": png_text(Comment=json.dumps({"AIGC": LABEL})),
+    "user comment": user_comment("AIGC" + _INNER),
+    "user comment, nested": user_comment(json.dumps({"AIGC": LABEL}), "UNICODE-BE"),
+    "user comment, as a string": user_comment(json.dumps({"AIGC": _INNER})),
+    "other spelling": png_text(AIGC=json.dumps({"label": 1, "content_producer": "001191110000802100433B"})),
+}
+
+
+@pytest.mark.parametrize("data", LABELLED.values(), ids=LABELLED.keys())
+def test_chinas_label_wherever_it_is_written(data):
+    claim = only(data)
+    assert (claim.kind, claim.trust) == ("generated", "declared")
+    assert "AIGC label 1" in claim.statement
+    assert "001191110000802100433B" in claim.statement
+
+
+@pytest.mark.parametrize(("number", "kind", "word"), [(2, "generated", "probably"), ("3", "unchecked", "suspected")])
+def test_weaker_labels(number, kind, word):
+    claim = only(png_text(AIGC=json.dumps({**LABEL, "Label": number})))
+    assert claim.kind == kind
+    assert word in claim.statement
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1", "{}", '{"Label": "9", "ProduceID": "1"}', '{"Label": "1", "Colour": "red"}', '{"Label": 1', "[1]"]
+)
+def test_other_things_called_aigc_are_no_label(text):
+    assert claims(png_text(AIGC=text, Comment=f"AIGC {text}")) == ()
