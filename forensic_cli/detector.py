@@ -43,6 +43,11 @@ class Once:
         answer: Answer = self._answers[key]
         return answer
 
+    def forget(self) -> None:
+        """Let go of everything remembered, to free its memory."""
+        self._answers.clear()
+        self._failures.clear()
+
 
 class Session(Once):
     """One run: its seed, its device and number format, and what was loaded so far (weights, mostly).
@@ -99,6 +104,9 @@ class Detector:
 
     looks_at: ClassVar[Literal["pixels", "file"]] = "pixels"
     """"file": gets `batch.contents` and nothing is decoded for it; "pixels": gets `batch.images`."""
+
+    libraries: ClassVar[tuple[str, ...]] = ()
+    """Distributions whose version a score depends on ("torch"): recorded, and a stored score of another is not used."""
 
     cost: ClassVar[str] = ""
     """What one image costs, in words: "2 forward passes of DINOv2 ViT-L/14"."""

@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 _LINE = re.compile(r"([^=\s][^=]*?)\s*=\s*([\w.]+)")
@@ -88,7 +89,8 @@ def _identity(metadata: str) -> tuple[str, str]:
     for name in ("METADATA", "PKG-INFO"):
         try:
             with open(os.path.join(metadata, name), encoding="utf-8") as file:
-                fields = dict(line.rstrip("\n").split(": ", 1) for line in iter(file.readline, "\n") if ": " in line)
+                header = takewhile(str.strip, file)  # the description follows after an empty line
+                fields = dict(line.rstrip("\n").split(": ", 1) for line in header if ": " in line)
         except (OSError, UnicodeDecodeError):
             continue
         if {"Name", "Version"} <= fields.keys():

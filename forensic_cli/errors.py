@@ -51,9 +51,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """One line for a person out of any exception: its first line of text, after its type if it is not one of ours."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = lines[0] if lines else ""
-    if isinstance(error, ForensicError):
-        return text or type(error).__name__
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    """One line for a person out of any exception, after its type if it is not one of ours; at most 300 characters."""
+    text = " ".join(str(error).split())
+    if not isinstance(error, ForensicError):
+        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return text if len(text) <= 300 else text[:297] + "..."

@@ -3,6 +3,7 @@
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, replace
+from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from forensic_cli.errors import UsageError, nearest
@@ -91,7 +92,16 @@ def _parse(kind: Any, text: str, default: Any) -> Any:
         if text.lower() not in _WORDS:
             raise ValueError("not a yes or no")
         return _WORDS[text.lower()]
+    if kind is Path:
+        return _file(text)
     return kind(text)
+
+
+def _file(text: str) -> Path:
+    path = Path(text).expanduser()
+    if not path.is_file():
+        raise ValueError("no such file")
+    return path
 
 
 def _weights(text: str, default: Any) -> Weights:
@@ -121,4 +131,12 @@ def _values(kind: Any) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, Weights):
         return value.source
+    if isinstance(value, Path):
+        return str(value)
     return [_plain(part) for part in value] if isinstance(value, tuple) else value
+
+
+def paths_of(options: Any) -> list[Path]:
+    """Every `Path` among the options: files whose content a result depends on."""
+    values = [getattr(options, one.name) for one in fields(options)]
+    return [value for value in values if isinstance(value, Path)]

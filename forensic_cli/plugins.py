@@ -121,9 +121,9 @@ class Plugins:
         if entry in self._loaded:
             return
         try:
-            rivals = [other for other in self._entries(entry.group) if other.name == entry.name and other != entry]
-            if rivals:
-                both = " and ".join(f"{one.distribution} {one.version}" for one in (entry, *rivals))
+            rivals = [other for other in self._entries(entry.group) if other.name == entry.name]
+            if len(rivals) > 1:
+                both = " and ".join(f"{one.distribution} {one.version}" for one in rivals)
                 raise PluginError(f"{both} both offer the {_NOUNS[entry.group]} {entry.name!r}: uninstall one of them")
             self._register(entry, _imported(entry))
         except PluginError as error:
@@ -189,7 +189,5 @@ def _imported(entry: Entry) -> Any:
 
 
 def _blame(entry: Entry, error: BaseException) -> PluginError:
-    cure = (
-        "" if not entry.module or entry.distribution == OURS else f" (to remove it: pip uninstall {entry.distribution})"
-    )
+    cure = "" if not entry.module or entry.distribution == OURS else f" (to remove it: pip uninstall {entry.distribution})"
     return PluginError(f"{entry}: {reason(error)}{cure}")

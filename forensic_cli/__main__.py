@@ -1,0 +1,3 @@
+from forensic_cli.cli import main
+
+main()

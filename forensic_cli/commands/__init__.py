@@ -1,0 +1,1 @@
+"""One thin file per command: options, words for people, exit status. The engine is imported inside the functions."""

@@ -1,0 +1,89 @@
+"""`forensic methods`: what is installed, and what one method means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from forensic_cli.commands import completion
+from forensic_cli.commands.parameters import Debug, PluginFiles
+from forensic_cli.status import Status
+
+if TYPE_CHECKING:
+    from forensic_cli.plugins import Offer, Plugins
+
+
+def methods(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="A method to explain.", autocompletion=completion.methods)
+    ] = None,
+    plugin: PluginFiles = None,
+    debug: Debug = False,
+) -> int:
+    """List the methods that are installed, or explain one: its idea, paper, options, weights, licence and cost."""
+    from forensic_cli.plugins import Plugins
+
+    plugins = Plugins(plugin or ())
+    typer.echo(_explained(name, plugins) if name else _listed(plugins))
+    return Status.DONE
+
+
+def _listed(plugins: Plugins) -> str:
+    """One paragraph per method, read from metadata and source text: nothing is imported."""
+    from forensic_cli.entries import summary
+    from forensic_cli.plugins import DETECTORS
+
+    entries = plugins.detectors
+    width = max((len(entry.name) for entry in entries), default=0)
+    lines = []
+    for entry in entries:
+        mark = "*" if entry.name in plugins.defaults else " "
+        lines.append(f"{mark} {entry.name:<{width}}  {summary(entry.module) or '(no description)'}")
+        lines.append(f"  {'':<{width}}  {entry.distribution} {entry.version}")
+    loose = sorted(set(plugins.names(DETECTORS)) - {entry.name for entry in entries})
+    lines += [f"  {name:<{width}}  from --plugin" for name in loose]
+    if not lines:
+        return "No method is installed."
+    return "\n".join([*lines, "", "* runs when no --methods are given. `forensic methods NAME` explains one."])
+
+
+def _explained(name: str, plugins: Plugins) -> str:
+    """Everything a layperson and an expert want to know of one method."""
+    from inspect import cleandoc
+
+    from forensic_cli.options import options_of, weights_of
+
+    offer = plugins.detector(name)
+    factory = offer.factory
+    lines = [
+        f"{name}  ({offer.entry.distribution} {offer.entry.version})",
+        "",
+        cleandoc(factory.__doc__ or "No description."),
+        "",
+        f"Paper:    {factory.paper or 'none named'}",  # type: ignore[attr-defined]
+        f"Looks at: {'the pixels' if factory.looks_at == 'pixels' else 'the file, not its pixels'}",  # type: ignore[attr-defined]
+        f"Cost:     {factory.cost or 'not stated'}",  # type: ignore[attr-defined]
+    ]
+    for weights in weights_of(factory.Options()):  # type: ignore[attr-defined]
+        revision = f"@{weights.revision}" if weights.revision else ""
+        size = f", {weights.bytes / 1e6:,.0f} MB" if weights.bytes else ""
+        lines.append(f"Weights:  {weights.source}{revision} ({weights.licence}{size})")
+    lines += _siblings(offer, plugins)
+    options = list(options_of(factory.Options))  # type: ignore[attr-defined]
+    if options:
+        lines += ["", "Options:"]
+    for option in options:
+        default = getattr(option.default, "source", option.default)
+        lines += [
+            f"  --set {name}.{option.name}={default}",
+            f"      {option.help + '; ' if option.help else ''}{option.values}",
+        ]
+    return "\n".join(lines)
+
+
+def _siblings(offer: Offer, plugins: Plugins) -> list[str]:
+    if not offer.entry.module:
+        return []
+    others = [one.name for one in plugins.variants(offer.entry.name) if one.name != offer.name]
+    return [f"Variants: {', '.join(others)}"] if others else []

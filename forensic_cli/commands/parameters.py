@@ -1,0 +1,51 @@
+"""Options that several commands share, and how their text becomes values."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from forensic_cli.errors import UsageError
+
+
+class Shown:
+    """How much of an error the user wants to see."""
+
+    traceback = False
+
+
+def _debug(value: bool) -> None:
+    Shown.traceback = Shown.traceback or value
+
+
+Debug = Annotated[bool, typer.Option("--debug", callback=_debug, is_eager=True, help="Show the traceback behind an error.")]
+PluginFiles = Annotated[
+    list[Path] | None, typer.Option("--plugin", metavar="FILE", help="Load a plugin from a Python file. Repeatable.")
+]
+Offline = Annotated[bool, typer.Option("--offline", help="Never touch the network.")]
+
+
+def method_names(texts: Sequence[str] | None) -> list[str]:
+    """`-m a,b -m c` as [a, b, c]."""
+    return [name.strip() for text in texts or () for name in text.split(",") if name.strip()]
+
+
+def settings(assignments: Sequence[str] | None, weights: Sequence[str] | None) -> dict[str, dict[str, str]]:
+    """`--set METHOD.OPTION=VALUE` and `--weights METHOD=SOURCE` as {method: {option: text}}; a later one wins.
+
+    A method's name may have a dot of its own (commfor.224): the last dot before the equals sign counts.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for text in assignments or ():
+        target, equals, value = text.partition("=")
+        method, dot, option = target.rpartition(".")
+        if not (equals and dot and method and option):
+            raise UsageError(f"--set {text}: expected METHOD.OPTION=VALUE")
+        found.setdefault(method, {})[option] = value
+    for text in weights or ():
+        method, equals, value = text.partition("=")
+        if not (equals and method and value):
+            raise UsageError(f"--weights {text}: expected METHOD=FOLDER, METHOD=FILE or METHOD=OWNER/NAME")
+        found.setdefault(method, {})["weights"] = value
+    return found

@@ -1,0 +1,183 @@
+"""The promises that every detector keeps. Our tests run them over each detector there is; a plugin author's tests do too:
+
+from forensic_cli.contract import check
+def test_my_detector_keeps_its_promises():
+    check(MyDetector, weights="tests/tiny-network")
+"""
+
+import io
+import json
+import math
+import random
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from forensic_cli import options
+from forensic_cli.detector import Batch, Detector, Session
+from forensic_cli.errors import PluginError
+from forensic_cli.images import decode, digest, probe
+from forensic_cli.records import Finding, ImageRef
+
+RELATIVE, ABSOLUTE = 1e-4, 1e-6
+_SIZES = ((320, 240), (97, 131), (256, 256), (40, 30), (640, 200))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A small picture: its reference, its pixels, its bytes."""
+
+    ref: ImageRef
+    pixels: np.ndarray
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A detector under test with the settings a user would type."""
+
+    factory: type[Detector]
+    settings: dict[str, str]
+
+    def find(self, samples: Sequence[Sample], seed: int = 0) -> list[Finding]:
+        """What a fresh detector in a fresh session finds, as the engine would ask it."""
+        session = Session(seed=seed, offline=True)
+        detector = self.factory(session, options.build(self.factory.Options, self.settings, self.factory.__name__))
+        pixels = detector.looks_at == "pixels"
+        batch = Batch(
+            session,
+            [sample.ref for sample in samples],
+            [sample.pixels for sample in samples] if pixels else (),
+            () if pixels else [sample.content for sample in samples],
+        )
+        with _inference():
+            return detector.examine(batch)
+
+
+def check(factory: type[Detector], **settings: str) -> None:
+    """Run every promise over one detector. Raises PluginError that names the first one broken, and how."""
+    subject = Subject(factory, {name: str(value) for name, value in settings.items()})
+    for promise in PROMISES:
+        try:
+            promise(subject)
+        except AssertionError as error:
+            raise PluginError(f"{factory.__name__} breaks a promise ({promise.__name__}): {error}") from error
+
+
+def is_documented(subject: Subject) -> None:
+    """It says what it does, where it comes from, what it costs, and under which licence its weights are."""
+    factory = subject.factory
+    assert factory.__doc__ not in (None, "", Detector.__doc__), "it has no docstring"
+    assert factory.paper, "it names no paper or address"
+    assert factory.cost, "it does not say what one image costs"
+    for weights in options.weights_of(factory.Options()):
+        assert weights.licence != "unknown", f"the licence of {weights.source} is not named"
+
+
+def has_plain_options(subject: Subject) -> None:
+    """Its options are frozen, hashable and can be written as JSON."""
+    chosen = subject.factory.Options()
+    hash(chosen)
+    json.dumps(options.to_json(chosen), allow_nan=False)
+    for option in options.options_of(subject.factory.Options):
+        assert option.help, f"option {option.name} has no help text (Annotated[type, 'help'])"
+
+
+def gives_one_finding_each(subject: Subject) -> None:
+    """As many findings as images, each a finite score or statements, all fit for a report."""
+    samples = make_samples()
+    findings = subject.find(samples)
+    assert len(findings) == len(samples), f"{len(findings)} findings for {len(samples)} images"
+    for finding in findings:
+        assert finding.error is None, f"it failed: {finding.error}"
+        assert finding.score is None or math.isfinite(finding.score), f"the score is {finding.score}"
+        json.dumps(finding.to_json(), allow_nan=False)
+
+
+def repeats_itself(subject: Subject) -> None:
+    """The same bytes and seed give exactly the same, whatever the global random state."""
+    samples = make_samples()
+    first = subject.find(samples)
+    _stir()
+    _same(first, subject.find(samples), exact=True)
+
+
+def ignores_the_batch(subject: Subject) -> None:
+    """An image alone scores as it does among others, in any order."""
+    samples = make_samples()
+    together = subject.find(samples)
+    _same(together, [subject.find([sample])[0] for sample in samples])
+    _same(together, subject.find(samples[::-1])[::-1])
+
+
+def ignores_the_path(subject: Subject) -> None:
+    """A renamed file scores the same."""
+    samples = make_samples()
+    renamed = [replace(one, ref=replace(one.ref, path=f"elsewhere/fake_{n}.png")) for n, one in enumerate(samples)]
+    _same(subject.find(samples), subject.find(renamed), exact=True)
+
+
+def leaves_its_input_alone(subject: Subject) -> None:
+    """It does not write into the images."""
+    samples = make_samples()
+    before = [sample.pixels.tobytes() for sample in samples]
+    subject.find(samples)
+    assert before == [sample.pixels.tobytes() for sample in samples], "it changed the pixels of the batch"
+
+
+PROMISES: tuple[Callable[[Subject], None], ...] = (
+    is_documented,
+    has_plain_options,
+    gives_one_finding_each,
+    repeats_itself,
+    ignores_the_batch,
+    ignores_the_path,
+    leaves_its_input_alone,
+)
+
+
+def make_samples() -> list[Sample]:
+    """Five pictures of several sizes, one of them tiny, the same at every call."""
+    return [_sample(index, size) for index, size in enumerate(_SIZES)]
+
+
+def _sample(index: int, size: tuple[int, int]) -> Sample:
+    width, height = size
+    rows, columns = np.mgrid[0:height, 0:width]
+    waves = np.stack([np.sin(rows / (3 + index + c)) + np.cos(columns / (5 + 2 * c)) for c in range(3)], axis=-1)
+    grain = np.random.default_rng(index).normal(0, 12, waves.shape)
+    picture = Image.fromarray(np.clip(128 + 50 * waves + grain, 0, 255).astype(np.uint8))
+    stream = io.BytesIO()
+    picture.save(stream, "PNG")
+    content = stream.getvalue()
+    header = probe(content)
+    ref = ImageRef(f"sample_{index}.png", digest(content), len(content), "PNG", width, height)
+    return Sample(ref, decode(content, header), content)
+
+
+def _same(one: Sequence[Finding], other: Sequence[Finding], exact: bool = False) -> None:
+    for index, (a, b) in enumerate(zip(one, other, strict=True)):
+        assert a.claims == b.claims, f"image {index} gets other statements: {a.claims} and {b.claims}"
+        if a.score is None or b.score is None:
+            assert a.score == b.score, f"image {index} scores {a.score} and {b.score}"
+            continue
+        room = 0.0 if exact else max(RELATIVE * abs(a.score), ABSOLUTE)
+        assert abs(a.score - b.score) <= room, f"image {index} scores {a.score!r} and {b.score!r}"
+
+
+def _stir() -> None:
+    """Move every global random state that a detector might lean on."""
+    random.random()  # noqa: S311  no secret
+    np.random.random()
+    if torch := sys.modules.get("torch"):
+        torch.rand(1)
+
+
+def _inference() -> AbstractContextManager[Any]:
+    torch = sys.modules.get("torch")
+    return torch.inference_mode() if torch else nullcontext()

@@ -1,0 +1,48 @@
+"""Where torch runs: from what the user typed to a device and a number format, with what the engine needs of both."""
+
+import gc
+
+import torch
+
+from forensic_cli.engine.examining import Runtime
+from forensic_cli.errors import UsageError
+
+DTYPES = ("float32", "bfloat16", "float16")
+
+
+def choose_device(word: str) -> str:
+    """A torch device for "auto", "cpu", "cuda", "cuda:N" or "mps". Raises UsageError if it is not there."""
+    name, _, index = word.partition(":")
+    if name == "auto":
+        return "cuda:0" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if name not in ("cpu", "cuda", "mps") or (index and not (name == "cuda" and index.isdigit())):
+        raise UsageError(f"--device {word}: expected auto, cpu, cuda, cuda:N or mps")
+    if name == "mps" and not torch.backends.mps.is_available():
+        raise UsageError("--device mps: this machine has no Apple GPU that torch can use")
+    if name == "cuda" and int(index or 0) >= torch.cuda.device_count():
+        count = torch.cuda.device_count()
+        raise UsageError(f"--device {word}: torch sees {count or 'no'} CUDA device{'s' * (count != 1)} (forensic doctor)")
+    return f"cuda:{index or 0}" if name == "cuda" else name
+
+
+def choose_dtype(word: str) -> str:
+    """ "auto" is float32 everywhere: the statistics of some detectors drown in the rounding of half precision."""
+    return "float32" if word == "auto" else word
+
+
+def batch_size(device: str) -> int:
+    """How many images a batch holds unless the user says otherwise; out of memory halves it."""
+    return 8 if device == "cpu" else 32
+
+
+def torch_runtime(device: str) -> Runtime:
+    """Inference mode, and how this device says that it is out of memory."""
+
+    def free() -> None:
+        gc.collect()
+        if device.startswith("cuda"):
+            torch.cuda.empty_cache()
+        elif device == "mps":
+            torch.mps.empty_cache()
+
+    return Runtime(torch.inference_mode, (MemoryError, torch.OutOfMemoryError), free)

@@ -1,0 +1,106 @@
+"""Runs detectors on batches so that one image, one detector or too small a memory takes nobody else down."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
+from dataclasses import dataclass, replace
+from sys import stderr
+
+from forensic_cli.detector import Batch, Session
+from forensic_cli.engine.loading import Loaded
+from forensic_cli.engine.methods import Method
+from forensic_cli.errors import ForensicError, PluginError, WeightsError, reason
+from forensic_cli.records import Finding
+
+Results = list[dict[str, Finding]]
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What the engine needs of a numerical library: a context for inference, its out-of-memory errors, a way to free."""
+
+    inference: Callable[[], AbstractContextManager[object]] = nullcontext
+    out_of_memory: tuple[type[BaseException], ...] = (MemoryError,)
+    free: Callable[[], None] = lambda: None
+
+
+class Stopped(ForensicError):
+    """A method failed in a strict scan."""
+
+
+class Examiner:
+    """Shows batches to the methods of one run. `limit` is the batch size that was found to fit into memory so far."""
+
+    def __init__(self, session: Session, methods: Sequence[Method], runtime: Runtime, limit: int, strict: bool) -> None:
+        self.limit = limit
+        self._session = session
+        self._methods = methods
+        self._runtime = runtime
+        self._strict = strict
+        self._dead: dict[str, str] = {}
+
+    def examine(self, group: Sequence[Loaded]) -> Results:
+        """What the missing methods find in each file; files that lack the same methods share one batch."""
+        results: Results = [{} for _ in group]
+        for looks_at in ("file", "pixels"):
+            methods = [method for method in self._methods if method.detector.looks_at == looks_at]
+            parties: dict[tuple[str, ...], list[int]] = {}
+            for index, loaded in enumerate(group):
+                if (loaded.content if looks_at == "file" else loaded.image) is not None:
+                    lacking = tuple(method.name for method in methods if method.name not in loaded.known)
+                    parties.setdefault(lacking, []).append(index)
+            for lacking, indices in parties.items():
+                party = [method for method in methods if method.name in lacking]
+                for index, findings in zip(indices, self._party([group[i] for i in indices], party), strict=True):
+                    results[index] |= findings
+        return results
+
+    def _party(self, group: Sequence[Loaded], methods: Sequence[Method]) -> Results:
+        results: Results = [{} for _ in group]
+        batch = self._batch(group)
+        for method in methods:
+            for found, finding in zip(results, self._examine(method, group, batch), strict=True):
+                found[method.name] = finding
+        return results
+
+    def _batch(self, group: Sequence[Loaded]) -> Batch:
+        return Batch(
+            self._session,
+            [loaded.ref for loaded in group if loaded.ref],
+            [loaded.image for loaded in group if loaded.image is not None],
+            [loaded.content for loaded in group if loaded.content is not None],
+        )
+
+    def _examine(self, method: Method, group: Sequence[Loaded], batch: Batch) -> list[Finding]:
+        """One finding per file; a failure is retried in halves (memory) or one by one (anything else)."""
+        if method.name in self._dead:
+            return [Finding(method.name, error=self._dead[method.name])] * len(group)
+        try:
+            return self._asked(method, batch)
+        except WeightsError as error:
+            self._fail(method, error)
+            self._dead[method.name] = reason(error)
+            return [Finding(method.name, error=self._dead[method.name])] * len(group)
+        except (Exception, SystemExit) as error:
+            memory = isinstance(error, self._runtime.out_of_memory)
+            text = "out of memory on a single image" if memory else reason(error)
+            if len(group) == 1:
+                self._fail(method, error)
+                return [Finding(method.name, error=text)]
+        step = (len(group) + 1) // 2 if memory else 1
+        if memory:
+            batch.forget()
+            self._runtime.free()
+            self.limit = min(self.limit, step)
+        parts = [group[start : start + step] for start in range(0, len(group), step)]
+        return [finding for part in parts for finding in self._examine(method, part, self._batch(part))]
+
+    def _asked(self, method: Method, batch: Batch) -> list[Finding]:
+        with self._runtime.inference(), redirect_stdout(stderr):  # a chatty plugin must not write into a report
+            findings = method.detector.examine(batch)
+        if len(findings) != len(batch) or not all(isinstance(finding, Finding) for finding in findings):
+            raise PluginError(f"{method.use.distribution}: {len(findings)} findings for {len(batch)} images")
+        return [replace(finding, method=method.name) for finding in findings]
+
+    def _fail(self, method: Method, error: BaseException) -> None:
+        if self._strict:
+            raise Stopped(f"{method.name}: {reason(error)} (--strict stops at the first failure)") from error

@@ -1,0 +1,171 @@
+"""Reads, hashes and decodes files in threads ahead of the detectors, in order and within a bounded number of bytes."""
+
+import os
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from threading import Condition
+
+import numpy as np
+
+from forensic_cli import images
+from forensic_cli.engine.methods import Method
+from forensic_cli.errors import ImageError
+from forensic_cli.paths import Candidate
+from forensic_cli.records import Failure, Finding, ImageRef, Skipped
+from forensic_cli.store import Forgiving
+
+Found = Candidate | Skipped | Failure
+
+_BUDGET = 512 << 20  # bytes of files and pixels that wait for the detectors
+_CHUNK = 256  # files looked up in the store at once
+
+
+@dataclass
+class Loaded:
+    """One file on its way: what the store knows of it, and what the detectors that are missing need."""
+
+    path: str
+    status: str = "ok"
+    reason: str | None = None
+    sha256: str | None = None
+    stat: os.stat_result | None = None
+    ref: ImageRef | None = None
+    known: dict[str, Finding] = field(default_factory=dict)
+    content: bytes | None = None
+    image: np.ndarray | None = None
+
+    @property
+    def size(self) -> int:
+        return len(self.content or b"") + (self.image.nbytes if self.image is not None else 0)
+
+
+class Budget:
+    """Bytes held at once. The oldest file that was not handed over is always admitted, so nobody waits for ever."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._used = 0
+        self._oldest = 0
+        self._closed = False
+        self._changed = Condition()
+
+    def acquire(self, ticket: int, amount: int) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or ticket == self._oldest or self._used + amount <= self._limit)
+            self._used += amount
+
+    def release(self, amount: int) -> None:
+        with self._changed:
+            self._used -= amount
+            self._changed.notify_all()
+
+    def hand_over(self, ticket: int, amount: int) -> None:
+        """The file of this ticket now belongs to somebody else; the next one is the oldest."""
+        with self._changed:
+            self._used -= amount
+            self._oldest = ticket + 1
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+
+class Loader:
+    """Brings files to the methods of one run."""
+
+    def __init__(self, methods: Sequence[Method], store: Forgiving, workers: int, ahead: int) -> None:
+        self._keys = {method.name: method.key for method in methods}
+        self._pixels = {method.name for method in methods if method.looks_at_pixels}
+        self._store = store
+        self._workers = workers
+        self._ahead = ahead + workers
+        self._budget = Budget(_BUDGET)
+
+    def load(self, found: Iterable[Found]) -> Generator[Loaded, None, None]:
+        """Yield everything found, in order; the pixels of at most `ahead` files and of a bounded size wait meanwhile."""
+        waiting: deque[Loaded | tuple[int, Future[Loaded]]] = deque()
+        busy = ticket = 0
+        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="forensic-read")
+        try:
+            for item in self._looked_up(found):
+                if isinstance(item, Loaded):
+                    waiting.append(item)
+                else:
+                    waiting.append((ticket, pool.submit(self._load, ticket, item)))
+                    ticket, busy = ticket + 1, busy + 1
+                while busy > self._ahead or (waiting and isinstance(waiting[0], Loaded)):
+                    first = waiting.popleft()
+                    busy -= not isinstance(first, Loaded)
+                    yield self._take(first)
+            while waiting:
+                yield self._take(waiting.popleft())
+        finally:
+            self._budget.close()
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _take(self, item: "Loaded | tuple[int, Future[Loaded]]") -> Loaded:
+        if isinstance(item, Loaded):
+            return item
+        ticket, future = item
+        loaded = future.result()
+        self._budget.hand_over(ticket, loaded.size)
+        return loaded
+
+    def _looked_up(self, found: Iterable[Found]) -> Iterator["Loaded | Candidate"]:
+        """What the store knows completely, without opening a file, is loaded already."""
+        source = iter(found)
+        while chunk := list(islice(source, _CHUNK)):
+            candidates = [one for one in chunk if isinstance(one, Candidate)]
+            digests = self._store.digests([(one.path, one.stat) for one in candidates])
+            known = [digest for digest in digests if digest]
+            refs, findings = self._store.images(known), self._store.findings(known, self._keys)
+            digest_of = {id(one): digest for one, digest in zip(candidates, digests, strict=True)}
+            for one in chunk:
+                if isinstance(one, Skipped):
+                    yield Loaded(one.path, "skipped", one.reason)
+                elif isinstance(one, Failure):
+                    yield Loaded(one.path, "failed", one.reason)
+                else:
+                    digest = digest_of[id(one)]
+                    ref = refs.get(digest) if digest else None
+                    if digest and ref and findings[digest].keys() >= self._keys.keys():
+                        yield Loaded(one.path, sha256=digest, ref=_at(ref, one.path), known=findings[digest])
+                    else:
+                        yield one
+
+    def _load(self, ticket: int, candidate: Candidate) -> Loaded:
+        """Read one file, and decode it if a method that looks at pixels has not seen it yet."""
+        loaded = Loaded(candidate.path)
+        held = 0
+        try:
+            held = candidate.stat.st_size
+            self._budget.acquire(ticket, held)
+            content, loaded.stat = images.read(candidate.path)
+            loaded.sha256 = images.digest(content)
+            header = images.probe(content)
+            loaded.ref = ImageRef(candidate.path, loaded.sha256, len(content), header.format, header.width, header.height)
+            loaded.known = self._store.findings([loaded.sha256], self._keys)[loaded.sha256]
+            missing = self._keys.keys() - loaded.known.keys()
+            if missing - self._pixels:
+                loaded.content = content
+            if missing & self._pixels:
+                self._budget.acquire(ticket, header.width * header.height * 3)
+                held += header.width * header.height * 3
+                loaded.image = images.decode(content, header)
+        except images.NotAnImage as error:
+            wrong = candidate.named or images.claims_to_be_image(candidate.path)
+            loaded.status, loaded.reason = ("failed" if wrong else "skipped"), str(error)
+        except ImageError as error:
+            loaded.status, loaded.reason = "failed", str(error)
+        finally:
+            self._budget.release(held - loaded.size)
+        return loaded
+
+
+def _at(ref: ImageRef, path: str) -> ImageRef:
+    return ImageRef(path, ref.sha256, ref.bytes, ref.format, ref.width, ref.height)

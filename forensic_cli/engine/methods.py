@@ -1,0 +1,135 @@
+"""From the names that a user typed to detectors ready to run, with everything that their numbers depend on."""
+
+import hashlib
+import inspect
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from forensic_cli import __version__, images, options
+from forensic_cli.detector import Detector, Session
+from forensic_cli.errors import PluginError, UsageError, WeightsError, nearest, reason
+from forensic_cli.plugins import DETECTORS, Offer, Plugins
+from forensic_cli.records import MethodUse
+from forensic_cli.weights import Located, locate
+
+Settings = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A detector in a run. `key` names its results in the store; `error` is set if it cannot run at all."""
+
+    name: str
+    detector: Detector
+    use: MethodUse
+    key: str
+    error: str | None = None
+
+    @property
+    def looks_at_pixels(self) -> bool:
+        return self.detector.looks_at == "pixels"
+
+
+def offers(names: Sequence[str], plugins: Plugins, settings: Settings) -> list[Offer]:
+    """The plugins asked for, imported, in the order typed and each once.
+
+    Raises UsageError or PluginError before anything is read, also for settings of a method that is not asked for.
+    """
+    chosen = list(dict.fromkeys(names or plugins.defaults))
+    if not chosen:
+        raise UsageError("no method is installed that runs by default: name one with --methods")
+    for method in settings:
+        if method not in chosen:
+            known = "" if method in plugins.names(DETECTORS) else f"; {nearest(method, plugins.names(DETECTORS))}"
+            raise UsageError(f"a setting is given for {method!r}, which is not among the methods of this scan{known}")
+    return [plugins.detector(name) for name in chosen]
+
+
+def prepare(chosen: Sequence[Offer], settings: Settings, session: Session) -> list[Method]:
+    """Each detector made with its options, its weights found and hashed.
+
+    A method whose weights cannot be had is kept with its `error`. Raises UsageError for options, and WeightsError if no
+    method is left that can run.
+    """
+    methods = [_prepare(offer, settings.get(offer.name, {}), session) for offer in chosen]
+    if all(method.error for method in methods):
+        raise WeightsError(methods[0].error or "")
+    return methods
+
+
+def _prepare(offer: Offer, settings: Mapping[str, str], session: Session) -> Method:
+    chosen = options.build(offer.factory.Options, settings, offer.name)  # type: ignore[attr-defined]
+    located: list[Located] = []
+    error = None
+    try:
+        located = [locate(weights, offline=session.offline) for weights in options.weights_of(chosen)]
+    except WeightsError as problem:
+        error = f"{offer.name}: {problem}"
+    try:
+        detector: Detector = offer.factory(session, chosen)
+    except Exception as problem:
+        raise PluginError(f"{offer.entry}: {reason(problem)}") from problem
+    detector.name = offer.name
+    use = MethodUse(
+        name=offer.name,
+        distribution=offer.entry.distribution,
+        version=offer.entry.version,
+        options=options.to_json(chosen),
+        weights=tuple(one.to_json() for one in located),
+    )
+    return Method(offer.name, detector, use, _key(use, offer.factory, detector, session), error)
+
+
+def _key(use: MethodUse, factory: type, detector: Detector, session: Session) -> str:
+    """The name of a method's results: changes whenever anything changes that a score may depend on."""
+    facts: list[object] = [
+        __version__,
+        use.to_json(),
+        _sources(factory),
+        session.seed,
+        sorted(_versions(detector).items()),
+    ]
+    facts += [_digest(path) for path in options.paths_of(detector.options)]
+    if detector.looks_at == "pixels":
+        facts += [session.device.partition(":")[0], session.dtype, images.decoder(), _host_code()]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _versions(detector: Detector) -> dict[str, str]:
+    found = {}
+    for distribution in detector.libraries:
+        try:
+            found[distribution] = version(distribution)
+        except PackageNotFoundError:
+            found[distribution] = "absent"
+    return found
+
+
+def libraries(methods: Sequence[Method]) -> dict[str, str]:
+    """The versions of the libraries that the detectors of a run say they depend on."""
+    return dict(sorted(pair for method in methods for pair in _versions(method.detector).items()))
+
+
+def _sources(factory: type) -> str:
+    """A digest of the plugin's own code, so that an author who edits it does not meet his old scores."""
+    module = sys.modules.get(factory.__module__)
+    path = Path(inspect.getsourcefile(module) or "") if module else Path()
+    files = sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
+    return _digest(*files)
+
+
+def _host_code() -> str:
+    """A digest of the host's code that stands between the bytes of a file and a detector's score."""
+    folder = Path(images.__file__).parent
+    return _digest(folder / "images.py", *sorted((folder / "features").glob("*.py")))
+
+
+def _digest(*files: Path) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes() if file.is_file() else b"")
+    return digest.hexdigest()

@@ -1,0 +1,40 @@
+"""The run record: what an examiner needs to repeat a scan."""
+
+import platform
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from forensic_cli import __version__, images
+from forensic_cli.detector import Session
+from forensic_cli.engine.methods import Method, libraries
+from forensic_cli.records import Run
+
+
+def begin(methods: Sequence[Method], session: Session, command: str) -> Run:
+    """The record of a run that starts now. Device and dtype are absent where no method looks at pixels."""
+    pixels = any(method.looks_at_pixels for method in methods)
+    return Run(
+        id=uuid4().hex,
+        started=_now(),
+        finished=None,
+        forensic=__version__,
+        python=platform.python_version(),
+        platform=platform.platform(),
+        command=command,
+        seed=session.seed,
+        device=session.device if pixels else None,
+        dtype=session.dtype if pixels else None,
+        engine="local",
+        methods=tuple(method.use for method in methods),
+        libraries={**libraries(methods), "decoder": images.decoder()},
+    )
+
+
+def end(run: Run) -> Run:
+    return replace(run, finished=_now())
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

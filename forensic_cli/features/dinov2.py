@@ -1,0 +1,119 @@
+"""DINOv2 as a shared encoder: tokens, blocks and the class-token embedding, read from a transformers folder or hub id."""
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+import transformers
+
+from forensic_cli.detector import Batch, Session
+from forensic_cli.errors import WeightsError, reason
+from forensic_cli.features.crops import Transform, pixels
+from forensic_cli.records import Weights
+from forensic_cli.weights import locate
+
+PositionEmbedding = Literal["hub", "size"]
+
+LARGE = Weights(
+    "facebook/dinov2-large",
+    revision="47b73eefe95e8d44ec3623f8890bd894b6ea2d6c",
+    licence="Apache-2.0",
+    files=("config.json", "model.safetensors"),
+    bytes=1_217_522_888,
+    sha256={"model.safetensors": "399fba97a95f22c36834418bc69373364a99af3a1153da1c0fb31db567c92e23"},
+)
+
+
+def encoder(session: Session, *, weights: Weights) -> Any:
+    """The network with float32 weights on the session's device, for the life of the session.
+
+    Raises WeightsError if the folder holds no DINOv2 (with or without registers) or its tensors do not fit.
+    """
+    folder = locate(weights, offline=session.offline).path
+    quiet = transformers.utils.logging
+    level = quiet.get_verbosity()
+    quiet.set_verbosity_error()
+    quiet.disable_progress_bar()
+    try:
+        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
+        if config.model_type not in ("dinov2", "dinov2_with_registers"):
+            raise WeightsError(f"{weights.source} holds a {config.model_type} network; a DINOv2 is needed")
+        model, report = transformers.AutoModel.from_pretrained(
+            folder, config=config, dtype=torch.float32, local_files_only=True, output_loading_info=True
+        )
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise WeightsError(f"{weights.source} cannot be read as a DINOv2 of transformers: {reason(error)}") from error
+    finally:
+        quiet.set_verbosity(level)
+    missing = sorted(set(report["missing_keys"]) - {"embeddings.mask_token"})
+    if missing or report["mismatched_keys"]:
+        named = ", ".join(str(key) for key in (missing or sorted(report["mismatched_keys"]))[:3])
+        raise WeightsError(f"{weights.source} does not fit its own config.json: {named} missing or of another shape")
+    return model.eval().requires_grad_(False).to(session.device)
+
+
+def tokens(model: Any, images: torch.Tensor, position: PositionEmbedding) -> torch.Tensor:
+    """What enters the first block: class token (and registers), then patches, with position: (N, T, D)."""
+    parts = model.embeddings
+    patches = parts.patch_embeddings(images)  # (N, P, D)
+    height, width = images.shape[-2] // model.config.patch_size, images.shape[-1] // model.config.patch_size
+    positions = position_embedding(model, height, width, position).to(patches.dtype)
+    first = parts.cls_token.expand(len(images), -1, -1)
+    embedded = torch.cat((first, patches), dim=1) + positions
+    if hasattr(parts, "register_tokens"):
+        registers = parts.register_tokens.expand(len(images), -1, -1)
+        embedded = torch.cat((embedded[:, :1], registers, embedded[:, 1:]), dim=1)
+    return embedded
+
+
+def position_embedding(model: Any, height: int, width: int, recipe: PositionEmbedding) -> torch.Tensor:
+    """Position embeddings for a grid of height x width patches, (1, 1 + height * width, D).
+
+    "hub": as the official torch.hub models resample them: bicubic by the factor (side + 0.1) / 37 without antialiasing,
+    or, with registers, by size with antialiasing. "size": by size without antialiasing, as transformers does.
+    """
+    stored = model.embeddings.position_embeddings
+    side = round((stored.shape[1] - 1) ** 0.5)
+    if (height, width) == (side, side):
+        return stored  # type: ignore[no-any-return]
+    grid = stored[:, 1:].float().reshape(1, side, side, -1).permute(0, 3, 1, 2)
+    if recipe == "size" or hasattr(model.embeddings, "register_tokens"):
+        sharp = F.interpolate(grid, size=(height, width), mode="bicubic", antialias=recipe == "hub")
+    else:
+        factors = ((height + 0.1) / side, (width + 0.1) / side)
+        sharp = F.interpolate(grid, scale_factor=factors, mode="bicubic", recompute_scale_factor=False)
+    return torch.cat((stored[:, :1], sharp.permute(0, 2, 3, 1).reshape(1, height * width, -1)), dim=1)
+
+
+def embed(model: Any, hidden: torch.Tensor, blocks: Iterable[Any] | None = None) -> torch.Tensor:
+    """The class token after the last LayerNorm, of unit length, float32: (N, D)."""
+    for block in model.encoder.layer if blocks is None else blocks:
+        hidden = block(hidden)
+    return F.normalize(model.layernorm(hidden)[:, 0].float(), dim=-1)
+
+
+def clean_tokens(batch: Batch, *, weights: Weights, transform: Transform, position: PositionEmbedding) -> torch.Tensor:
+    """Tokens of the images as they are, (N, T, D): what clean and perturbed networks have in common."""
+    model = batch.session.once(encoder, weights=weights)
+    with half(batch.session):
+        return tokens(model, batch.once(pixels, transform=transform), position)
+
+
+def clean_embedding(batch: Batch, *, weights: Weights, transform: Transform, position: PositionEmbedding) -> torch.Tensor:
+    """Unit class-token embedding of the images as they are, (N, D)."""
+    model = batch.session.once(encoder, weights=weights)
+    hidden = batch.once(clean_tokens, weights=weights, transform=transform, position=position)
+    with half(batch.session):
+        return embed(model, hidden)
+
+
+def half(session: Session) -> torch.autocast:
+    """Matrix products in the session's number format; the weights themselves stay float32."""
+    kind = torch.device(session.device).type
+    return torch.autocast(kind, dtype=getattr(torch, session.dtype), enabled=session.dtype != "float32")
+
+
+def distance(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """Squared distance of unit vectors = 2 (1 - cosine), shape (N,); exact where the cosine would round to one."""
+    return (one.double() - other.double()).square().sum(dim=-1)

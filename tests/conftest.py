@@ -1,0 +1,68 @@
+"""Tiny random networks saved in the real formats, photographs that come with scikit-learn, and a store of one's own."""
+
+import io
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+
+@pytest.fixture(autouse=True)
+def _private_cache(tmp_path_factory, monkeypatch):
+    """No test reads or writes the user's cache or the network."""
+    monkeypatch.setenv("FORENSIC_CACHE", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.delenv("FORENSIC_PLUGINS", raising=False)
+
+
+@pytest.fixture(scope="session")
+def tiny_dinov2(tmp_path_factory) -> Path:
+    """A random two-layer DINOv2 in transformers format, trained for 518 pixels like the real one."""
+    return save_dinov2(tmp_path_factory.mktemp("weights") / "dinov2")
+
+
+def save_dinov2(folder: Path, registers: bool = False, **changes: int) -> Path:
+    """Layer scale is raised: at its initial 1e-5 no block would matter."""
+    import torch
+    import transformers
+
+    torch.manual_seed(0)
+    settings = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 2, "image_size": 518, "patch_size": 14}
+    settings |= {"mlp_ratio": 2, "layerscale_value": 0.5, **changes}
+    if registers:
+        config = transformers.Dinov2WithRegistersConfig(num_register_tokens=4, **settings)
+        model = transformers.Dinov2WithRegistersModel(config)
+    else:
+        config = transformers.Dinov2Config(**settings)
+        model = transformers.Dinov2Model(config)
+    for name, weight in model.named_parameters():
+        if weight.ndim >= 2:
+            torch.nn.init.normal_(weight, std=0.2 if "embeddings" in name else 0.1)
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def photographs() -> list[Image.Image]:
+    """The two photographs of scikit-learn, 640 x 427."""
+    from sklearn.datasets import load_sample_images
+
+    return [Image.fromarray(image) for image in load_sample_images().images]
+
+
+@pytest.fixture
+def photo_folder(tmp_path, photographs) -> Path:
+    """Six different JPEGs of several sizes in two folders."""
+    folder = tmp_path / "photos"
+    (folder / "more").mkdir(parents=True)
+    for index in range(6):
+        picture = photographs[index % 2].resize((400 + 40 * index, 300 + 17 * index))
+        picture.save(folder / ("more" if index > 3 else ".") / f"photo_{index}.jpg", quality=85 + index)
+    return folder
+
+
+@pytest.fixture
+def jpeg(photographs) -> bytes:
+    stream = io.BytesIO()
+    photographs[0].save(stream, "JPEG", quality=90)
+    return stream.getvalue()
