@@ -1,0 +1,24 @@
+"""What the shell offers when Tab is pressed: names from metadata alone, because a person waits for each key."""
+
+
+def methods(incomplete: str) -> list[str]:
+    """The methods that begin so; of a list with commas the last word is completed."""
+    from forensic_cli.plugins import DETECTORS
+
+    return _named(DETECTORS, incomplete)
+
+
+def formats(incomplete: str) -> list[str]:
+    """The report formats that begin so."""
+    from forensic_cli.plugins import REPORTS
+
+    return _named(REPORTS, incomplete)
+
+
+def _named(group: str, incomplete: str) -> list[str]:
+    from forensic_cli.plugins import find
+
+    head, comma, word = incomplete.rpartition(",")
+    taken = head.split(",")
+    names = dict.fromkeys(entry.name for entry in find(group))
+    return [f"{head}{comma}{name}" for name in names if name.startswith(word) and name not in taken]
