@@ -223,7 +223,8 @@ def _fetched(weights: Weights, offline: bool) -> Found:
     if offline or hub.offline():
         commit = f"@{weights.revision[:12]}" if weights.revision else ""
         raise WeightsError(
-            f"{weights.source}{commit} is no local path and not, or not whole, in the caches of this machine; {hub.REMEDY}"
+            f"{weights.source}{commit} is no local path, not (or not whole) in the caches of this machine, and "
+            f"{'--offline' if offline else 'HF_HUB_OFFLINE'} forbids the network; {hub.REMEDY}"
         )
     snapshot = hub.fetch(weights.source, weights.revision, weights.files)
     missing = absent(snapshot, weights.files)

@@ -89,7 +89,11 @@ def test_nothing_of_the_network_is_touched_when_offline(hub_cache, monkeypatch):
     with pytest.raises(WeightsError, match="weights pull") as caught:
         locate(Weights("owner/other", revision=COMMIT), offline=True)
     assert "owner/other@c0ffee000000 " in str(caught.value)
+    assert "--offline forbids" in str(caught.value)
     assert "--weights METHOD=" in str(caught.value)
+    point_at(monkeypatch, hub_cache, offline=True)
+    with pytest.raises(WeightsError, match="HF_HUB_OFFLINE forbids"):
+        locate(Weights("owner/other", revision=COMMIT))
 
 
 def test_other_commit_than_the_cached_one_is_not_used(hub_cache):

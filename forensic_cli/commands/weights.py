@@ -30,7 +30,7 @@ _PLACES = {"local": "local files", "bundle": "unbundled", "hub": "hub cache"}
 
 @app.command("list")
 def list_(plugin: PluginFiles = None, debug: Debug = False) -> int:
-    """Show which weights each installed method needs and whether they are on this machine."""
+    """Show what each method needs and where it is."""
     from rich.console import Console
     from rich.table import Table
 
@@ -50,7 +50,7 @@ def pull(
     plugin: PluginFiles = None,
     debug: Debug = False,
 ) -> int:
-    """Download the weights of these methods; what is here already is left alone."""
+    """Download what is not here yet."""
     from forensic_cli.weights import find, locate
 
     if bool(methods) == everything:
@@ -67,13 +67,16 @@ def pull(
                 else:
                     _say(f"{method}: {_name(weights)} is here already ({_PLACES[found.place]})")
             except WeightsError as error:
-                problems.append(f"{method}: {error}")
+                problems.append(_told(method, error))
     return _status(problems)
 
 
 @app.command()
 def verify(methods: Some = None, plugin: PluginFiles = None, debug: Debug = False) -> int:
-    """Read the weights that are on this machine again and compare every byte with what is known of them."""
+    """Compare every byte with what is known of it.
+
+    Weights that are not on this machine are left out; large files in the hub's cache are named by their digest.
+    """
     from forensic_cli.weights import expected
     from forensic_cli.weights import verify as differences
 
@@ -101,7 +104,7 @@ def bundle(
     offline: Offline = False,
     debug: Debug = False,
 ) -> int:
-    """Write the weights of these methods into one file, to be carried to a machine without a network."""
+    """Write weights into one file for a machine offline."""
     from forensic_cli import bundles
     from forensic_cli.weights import locate
 
@@ -117,7 +120,7 @@ def bundle(
 
 @app.command()
 def unbundle(file: Annotated[Path, typer.Argument(metavar="FILE.tar")], debug: Debug = False) -> int:
-    """Check a bundle and unpack it into the cache, where the methods find it."""
+    """Check a bundle and put it where methods find it."""
     from forensic_cli import bundles
 
     with _progress("unpacking") as progress:
@@ -155,7 +158,12 @@ def _here(chosen: list[tuple[str, list[Weights]]], problems: list[str]) -> Itera
             try:
                 yield method, weights, find(weights)
             except WeightsError as error:
-                problems.append(f"{method}: {error}")
+                problems.append(_told(method, error))
+
+
+def _told(method: str, error: WeightsError) -> str:
+    """The error with the method's own name in the commands that it recommends."""
+    return f"{method}: {str(error).replace('METHOD', method)}"
 
 
 def _row(weights: Weights) -> tuple[str, str, str, str]:

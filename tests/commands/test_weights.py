@@ -106,6 +106,7 @@ def test_pull_goes_on_after_a_failure(site, tmp_path, monkeypatch, capsys):
         assert run(["weights", "pull", "--all"]) == 3
     err = capsys.readouterr().err
     assert "forensic: first: owner/one is no local path, and " in err
+    assert "run `forensic weights pull first` on a connected machine" in err
     assert "second: owner/two@c0ffee0 is at" in err
 
 
