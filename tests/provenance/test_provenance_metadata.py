@@ -153,6 +153,8 @@ def test_credits_of_vendors_in_xmp_and_iptc(credit, kind):
         "Generated income for AI labs",
         "Photo: OpenAI press office",
         "Stability",
+        "OpenAI",
+        "Stability AI",
     ],
 )
 def test_credits_of_people_claim_nothing(credit):

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from forensic_cli.records import ClaimKind
 
@@ -57,6 +58,9 @@ _EDITORS = re.compile(
     re.IGNORECASE,
 )
 
+# Companies are credited with press photographs too.
+_COMPANIES = re.compile(r"openai|stability[\s.-]?ai|x\.?ai|black forest labs|civitai|meta ai", re.IGNORECASE)
+
 
 @dataclass(frozen=True)
 class Credit:
@@ -91,13 +95,20 @@ _CREDITS = (
 
 def generator(text: str) -> str | None:
     """The generator that a program's or maker's name belongs to."""
-    match = _ONE_OF.search(text[:300])
+    return _generator(text[:200])
+
+
+@lru_cache(2048)  # the same cameras and programs come again and again
+def _generator(text: str) -> str | None:
+    match = _ONE_OF.search(text)
     return _GENERATORS[int(match.lastgroup[1:])][1] if match and match.lastgroup else None
 
 
 def sole_generator(text: str) -> str | None:
-    """The generator, only if the text is its name and no more: for credits, where people name one another."""
+    """The generator, only if the text is the name of a product and no more: for credits, where people name one another."""
     line = text.strip(" .\0")
+    if _COMPANIES.fullmatch(line):
+        return None
     for name in (line, line.removesuffix(".com").removesuffix(" AI")):
         match = _ONE_OF.fullmatch(name) if len(name) <= 60 else None
         if match and match.lastgroup:
@@ -107,7 +118,12 @@ def sole_generator(text: str) -> str | None:
 
 def is_editor(text: str) -> bool:
     """Whether a program's name is that of an image editor."""
-    return bool(_EDITORS.search(text[:300]))
+    return _is_editor(text[:200])
+
+
+@lru_cache(2048)
+def _is_editor(text: str) -> bool:
+    return bool(_EDITORS.search(text))
 
 
 def credit(text: str) -> Credit | None:

@@ -11,7 +11,9 @@ from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]
 from forensic_detectors.provenance.containers.part import Part
 from forensic_detectors.provenance.fields import Block, Field, clean
 
-_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+_RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
+_DESCRIPTION = f"{_RDF}Description"
+_VALUES = frozenset({f"{_RDF}resource", f"{_RDF}value"})  # attributes that hold the value of their element
 _TC260 = "tc260.org.cn"
 _PREFIXES = {
     "http://iptc.org/std/Iptc4xmpExt/2008-02-29/": "Iptc4xmpExt",
@@ -81,33 +83,25 @@ def _from_tree(root: Element, place: str) -> list[Field]:
     stack = [(root, "")]
     while stack:
         element, name = stack.pop()
-        space, local = _split(element.tag)
-        name = name if space == _RDF and local != "Description" else element.tag
+        if not element.tag.startswith(_RDF) or element.tag == _DESCRIPTION:
+            name = element.tag
         for key, value in element.items():
-            if key == f"{{{_RDF}}}resource" or key == f"{{{_RDF}}}value":
-                _add(fields, label, name, value, place)
-            else:
-                _add(fields, label, key, value, place)
+            _add(fields, label, name if key in _VALUES else key, value, place)
         _add(fields, label, name, element.text or "", place)
-        stack.extend((child, name) for child in reversed(element))
+        stack += [(child, name) for child in reversed(element)]
     if label and not any(field.name == "AIGC" for field in fields):
         fields.append(Field("AIGC", json.dumps(label), f"{place}, TC260"))
     return fields
 
 
-def _split(tag: object) -> tuple[str, str]:
-    space, _, local = str(tag).rpartition("}")
-    return space.lstrip("{"), local
-
-
 def _add(fields: list[Field], label: dict[str, str], key: str, value: str, place: str) -> None:
-    space, local = _split(key)
-    name = _WANTED.get(local.lower())
     text = value.strip()
     if not text:
         return
+    space, _, local = key.rpartition("}")
+    name = _WANTED.get(local.lower())
     if name:
-        prefix = _PREFIXES.get(space, "")
+        prefix = _PREFIXES.get(space[1:], "")
         fields.append(Field(name, text[:_LONGEST], f"{place}, {prefix + ':' if prefix else ''}{local}"))
     elif _TC260 in space.lower():
         label[clean(local)] = text

@@ -52,9 +52,9 @@ def _extension(data: bytes, position: int, end: int) -> Iterator[Part]:
 
 
 def _joined(blocks: bytes) -> bytes:
-    pieces = []
+    whole = bytearray()
     position = 0
     while position < len(blocks) and blocks[position]:
-        pieces.append(blocks[position + 1 : position + 1 + blocks[position]])
+        whole += blocks[position + 1 : position + 1 + blocks[position]]
         position += 1 + blocks[position]
-    return b"".join(pieces)
+    return bytes(whole)

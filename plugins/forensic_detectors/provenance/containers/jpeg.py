@@ -14,6 +14,7 @@ _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a length
 _READ = frozenset({_APP1, _APP11, _APP13, _COMMENT})
 _LARGEST_PACKET = 16 << 20
+_MOST_SEGMENTS = 20_000  # an honest file has a few hundred
 
 
 def read(data: bytes, inflate: Inflate) -> Iterator[Part]:
@@ -46,7 +47,8 @@ def read(data: bytes, inflate: Inflate) -> Iterator[Part]:
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
     """(marker, where it begins, where its body ends); the last one is where the scans begin or the chain breaks."""
     position = 2
-    while position + 4 <= len(data) and data[position] == 0xFF:
+    left = _MOST_SEGMENTS
+    while left and position + 4 <= len(data) and data[position] == 0xFF:
         marker = data[position + 1]
         if marker == 0xFF:  # a fill byte
             position += 1
@@ -60,6 +62,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
                 break
             yield marker, position, end
             position = end
+            left -= 1
     yield 0, position, position
 
 
@@ -76,11 +79,10 @@ def _extended(pieces: list[bytes]) -> Iterator[Part]:
 
 def _behind(data: bytes, scans: int) -> Iterator[Part]:
     """XMP between the end of the image and the next JPEG, if any: in a multi-picture file that is another image's."""
-    end = data.find(b"\xff\xd9", scans)
-    if end < 0 or end + 2 >= len(data):
+    start = data.find(b"<x:xmpmeta", scans)
+    end = data.find(b"\xff\xd9", scans, start) if start >= 0 else -1
+    if end < 0 or data.find(b"\xff\xd8\xff", end + 2, start) >= 0:
         return
-    stop = data.find(b"\xff\xd8\xff", end + 2)
-    stop = len(data) if stop < 0 else stop
-    start = data.find(b"<x:xmpmeta", end + 2, stop)
-    if start >= 0:
-        yield Part("xmp", f"XMP packet behind the end of the image, at byte {start}", data[start:stop][:_LARGEST_PACKET])
+    stop = data.find(b"\xff\xd8\xff", start)
+    packet = data[start : stop if stop >= 0 else len(data)][:_LARGEST_PACKET]
+    yield Part("xmp", f"XMP packet behind the end of the image, at byte {start}", packet)
