@@ -119,7 +119,8 @@ class _Text:
         self._text = ""
         self._at = 0
         self._place = (1, 1)  # line and column of where `_text` starts
-        self._more()
+        while not self._text and self._more():
+            pass
         self._at = int(self._text.startswith("\ufeff"))
 
     def peek(self) -> str:
@@ -175,7 +176,7 @@ class _Text:
         try:
             return shaped(kind, value)
         except WrongShape as wrong:
-            trail = ".".join([name, *reversed(wrong.trail)])
+            trail = name + "".join(reversed(wrong.trail))
             raise _error(self._path, f"line {line}, column {column}: {trail} {wrong}") from None
 
     def fail(self, what: str, at: int | None = None) -> NoReturn:

@@ -16,7 +16,7 @@ _LATER = (Run, "libraries")  # reports without it are valid
 
 
 class WrongShape(Exception):
-    """What is wrong with a value; `trail` leads to it, innermost name first."""
+    """What is wrong with a value; `trail` leads to it, innermost first: ".score", "[1]", ".findings"."""
 
     def __init__(self, what: str) -> None:
         super().__init__(what)
@@ -56,7 +56,7 @@ def _record(kind: Any, readers: dict[str, _Reader], value: Any) -> Any:
             try:
                 fields[name] = read(known[name])
             except WrongShape as wrong:
-                wrong.trail.append(name)
+                wrong.trail.append(f".{name}")
                 raise
         elif (kind, name) != _LATER:
             raise WrongShape(f"has no {name!r}")
@@ -66,7 +66,14 @@ def _record(kind: Any, readers: dict[str, _Reader], value: Any) -> Any:
 def _list(read: _Reader, value: Any) -> tuple[Any, ...]:
     if not isinstance(value, list):
         raise WrongShape(f"is {reprlib.repr(value)}, not a list")
-    return tuple(map(read, value))
+    items = []
+    for number, item in enumerate(value):
+        try:
+            items.append(read(item))
+        except WrongShape as wrong:
+            wrong.trail.append(f"[{number}]")
+            raise
+    return tuple(items)
 
 
 def _object(value: Any) -> dict[str, Any]:
