@@ -118,6 +118,7 @@ class _Text:
         self._bytes = 0
         self._text = ""
         self._at = 0
+        self._begin = 0  # of the value taken last
         self._place = (1, 1)  # line and column of where `_text` starts
         while not self._text and self._more():
             pass
@@ -165,17 +166,16 @@ class _Text:
                 self.fail(f"broken JSON, {error}")
             else:
                 if not isinstance(value, int | float) or len(self._text) - end > _NEAR or not self._more():
-                    self._at = end
+                    self._begin, self._at = self._at, end
                     return value
 
     def record(self, kind: Any, name: str) -> Any:
         """The next value as a `kind`; `name` is what an error calls it."""
-        self.peek()
-        line, column = self._where(self._at)
         value = self.value()
         try:
             return shaped(kind, value)
         except WrongShape as wrong:
+            line, column = self._where(self._begin)
             trail = name + "".join(reversed(wrong.trail))
             raise _error(self._path, f"line {line}, column {column}: {trail} {wrong}") from None
 
