@@ -29,11 +29,11 @@ inconclusive. 1 unreadable, 1 skipped.
 
 file                        rigid
 a/pope.png    generated      0.7500
-    ↳ says it is generated: Stable Diffusion settings (unsigned)
+    ↳ generated: Stable Diffusion settings (unsigned)
 b/drawn.webp  inconclusive  -0.5000 p 0.01
     ↳ inconclusive by scores: p 0.01, q 0.02, log likelihood ratio 2.5
 a/photo.jpg   no verdict     failed
-    ↳ says it is a photograph: Canon EOS R5 (unsigned)
+    ↳ photograph: Canon EOS R5 (unsigned)
 
 Methods that failed
   rigid on 1 image: out of memory
@@ -46,7 +46,7 @@ Skipped
 
 · “no verdict” does not mean authentic.
 · “unsigned”: anybody can write or remove such a statement.
-· Missing credentials mean unknown: of 3 files, 1 says nothing of an origin, and anybody can remove
+· Missing credentials mean unknown: 1 of 3 files says nothing of its origin, and anybody can remove
   a statement.
 """
     )
@@ -103,7 +103,7 @@ def test_hostile_statements_and_reasons_stay_on_their_lines():
     claim = Claim("generated", "x\n\x1b[31mAuthentic[/red]\u202e", "XMP", "trusted")
     failed = FileRecord("b.jpg", "failed", "bad\nc.jpg  unflagged")
     text = shown(scan([ok("a.jpg", stating(claim)), failed], "provenance"))
-    assert "says it is generated: x\\x0a\\x1b[31mAuthentic[/red]\\u202e (signed, trusted)" in text
+    assert "generated: x\\x0a\\x1b[31mAuthentic[/red]\\u202e (signed, trusted)" in text
     assert "  b.jpg: bad\\x0ac.jpg␣␣unflagged\n" in text
 
 
@@ -132,8 +132,8 @@ def test_one_file_shows_every_claim_and_no_rank():
 def test_contradicting_statements_are_both_shown_and_the_weaker_of_one_kind_is_not():
     signed = Claim("captured", "Leica M11", "C2PA", "trusted")
     text = shown(scan([ok("a.jpg", stating(CAPTURED, DECLARED, signed), verdict=GENERATED), ok("b.jpg")], "provenance"))
-    assert "says it is generated: Stable Diffusion settings (unsigned)" in text
-    assert "says it is a photograph: Leica M11 (signed, trusted)" in text
+    assert "generated: Stable Diffusion settings (unsigned)" in text
+    assert "photograph: Leica M11 (signed, trusted)" in text
     assert "Canon EOS R5" not in text
 
 
@@ -141,7 +141,7 @@ def test_a_broken_seal_is_no_statement():
     claim = Claim("generated", "made by AI", "C2PA", "invalid")
     text = shown(scan([ok("a.jpg", stating(claim))], "provenance"))
     assert "it carries no statement that it is generated" in text
-    assert "says it is generated: made by AI (broken seal)" in text
+    assert "generated: made by AI (broken seal)" in text
 
 
 def test_nothing_is_said_about_statements_that_nobody_looked_for():
@@ -168,7 +168,7 @@ def test_only_failures():
 def test_a_failed_file_that_says_it_is_generated_is_shown():
     record = FileRecord("a.jpg", "failed", "truncated", verdict=GENERATED, findings=(stating(DECLARED),))
     text = shown(scan([record], "provenance"))
-    assert re.search(r"^a\.jpg  generated\n    ↳ could not be read: truncated\n    ↳ says", text, re.MULTILINE)
+    assert re.search(r"^a\.jpg  generated\n    ↳ could not be read: truncated\n    ↳ generated", text, re.MULTILINE)
 
 
 def test_nothing_found():
@@ -200,3 +200,12 @@ def test_a_terminal_has_colours_and_its_own_width(columns, monkeypatch):
 def test_no_colours_where_there_is_no_terminal(monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert "\x1b" not in shown(everything())
+
+
+def test_generated_in_part_comes_next_and_without_scores_those_that_say_something():
+    edited = Claim("edited", "generative fill", "C2PA", "signed")
+    records = [ok("silent.jpg", stating()), ok("camera.jpg", stating(CAPTURED)), ok("edited.jpg", stating(edited))]
+    text = shown(scan([*records, ok("whole.png", stating(DECLARED))], "provenance"))
+    names = ["whole.png", "edited.jpg", "camera.jpg", "silent.jpg"]
+    assert re.findall(r"^(\S+) +no verdict", text, re.MULTILINE) == names
+    assert "generated in part: generative fill (signed, not trusted)" in text

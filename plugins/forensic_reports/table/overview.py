@@ -85,10 +85,12 @@ class Overview:
         if record.verdict and record.verdict.basis != "provenance":
             self._by_scores[record.verdict.label] += 1
 
-    def order(self, record: FileRecord) -> tuple[bool, bool, float]:
-        """Larger is shown earlier: what is said or found to be generated, then by the first method with scores."""
+    def order(self, record: FileRecord) -> tuple[int, bool, float, bool]:
+        """Larger is shown earlier: what is said or found to be generated, whole or in part, then by the first scores."""
         score = score_of(finding_of(record, self._leading))
-        return is_generated(record), score is not None, score or 0.0
+        kinds = {claim.kind for claim in claims_of(record)}
+        generated = 2 * is_generated(record) or int("edited" in kinds)
+        return generated, score is not None, score or 0.0, not kinds.isdisjoint(ORIGIN)
 
     def headline(self) -> str:
         if self.shown:
@@ -143,12 +145,15 @@ class Overview:
             yield f"{' and '.join(words)} {'do' if len(words) > 1 else 'does'} not mean authentic."
         yield from (f"“{TRUST[trust]}”: {meaning}" for trust, meaning in _MEANINGS.items() if trust in self._trusts)
         if self._silent:
-            files = (
-                "this file says"
-                if self.shown == 1
-                else f"of {self.shown:,} files, {self._silent:,} {'says' if self._silent == 1 else 'say'}"
-            )
-            yield f"Missing credentials mean unknown: {files} nothing of an origin, and anybody can remove a statement."
+            yield f"Missing credentials mean unknown: {self._silence()}, and anybody can remove a statement."
+
+    def _silence(self) -> str:
+        if self.shown == 1:
+            return "this file says nothing of its origin"
+        if self._silent == self.shown:
+            return f"none of the {self.shown:,} files says anything of its origin"
+        say, their = ("says", "its") if self._silent == 1 else ("say", "their")
+        return f"{self._silent:,} of {self.shown:,} files {say} nothing of {their} origin"
 
 
 def _images(number: int) -> str:

@@ -19,12 +19,12 @@ Ranks = dict[str, dict[float, int]]
 _LEAST_ROOM = 24  # a name cut shorter than this says nothing: the scores then go below it
 _LONGEST = 160  # characters of a statement, where several files are shown
 _STYLES = {"generated": "bold red", "inconclusive": "yellow", "no verdict": "dim", "unreadable": "red"}
-_SAYS = {
-    "generated": "says it is generated",
-    "edited": "says a part is generated",
-    "captured": "says it is a photograph",
-    "credentials": "content credentials",
-    "software": "names software",
+_ABOUT = {
+    "generated": "generated",
+    "edited": "generated in part",
+    "captured": "photograph",
+    "credentials": "credentials",
+    "software": "software",
     "unchecked": "not checked",
 }
 
@@ -141,7 +141,7 @@ def _evidence(record: FileRecord, alone: bool) -> Iterator[tuple[str, str]]:
         trust = f" ({TRUST[claim.trust]})" if claim.trust in TRUST else ""
         statement = safe(claim.statement)
         short = statement if alone or len(statement) <= _LONGEST else statement[: _LONGEST - 1] + "…"
-        yield f"{_SAYS.get(claim.kind, safe(claim.kind))}: {short}{trust}", "" if claim.kind in ORIGIN else "dim"
+        yield f"{_ABOUT.get(claim.kind, safe(claim.kind))}: {short}{trust}", "" if claim.kind in ORIGIN else "dim"
 
 
 def _strongest(claims: Sequence[Claim]) -> list[Claim]:
@@ -151,7 +151,7 @@ def _strongest(claims: Sequence[Claim]) -> list[Claim]:
 
 
 def _weight(claim: Claim) -> tuple[int, int]:
-    kinds, trusts = [*_SAYS, claim.kind], [*TRUST, claim.trust]
+    kinds, trusts = [*_ABOUT, claim.kind], [*TRUST, claim.trust]
     return kinds.index(claim.kind), trusts.index(claim.trust)
 
 
