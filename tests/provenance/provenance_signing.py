@@ -97,15 +97,17 @@ def sign(
     mime: str = "image/jpeg",
     ingredients: tuple[tuple[dict, bytes], ...] = (),
     remote: str = "",
+    embed: bool = False,
 ) -> bytes:
-    """`data` with a signed manifest; with `remote`, only a reference to it."""
+    """`data` with a signed manifest; with `remote`, a reference to it, and the manifest itself only if `embed`."""
     info = c2pa.C2paSignerInfo("es256", by.chain.encode(), by.key.encode(), None)
     builder = c2pa.Builder(json.dumps(definition), c2pa.Context.from_dict(_QUIET))
     for description, content in ingredients:
         builder.add_ingredient(json.dumps(description), "image/jpeg", io.BytesIO(content))
     if remote:
         builder.set_remote_url(remote)
-        builder.set_no_embed()
+        if not embed:
+            builder.set_no_embed()
     out = io.BytesIO()
     builder.sign(c2pa.Signer.from_info(info), mime, io.BytesIO(data), out)
     return out.getvalue()

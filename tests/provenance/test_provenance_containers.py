@@ -115,6 +115,7 @@ def test_xmp_in_every_container(data):
     claim = only(data)
     assert claim.kind == "generated"
     assert "XMP packet" in claim.source
+    assert "broken" not in claim.source
 
 
 WITH_TEXT = {

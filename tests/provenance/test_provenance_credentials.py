@@ -1,6 +1,7 @@
 """Content credentials: signed here, tampered with, kept elsewhere, trusted and not, and what ingredients add."""
 
 import os
+import socket
 
 import pytest
 from forensic_detectors.provenance import Provenance
@@ -150,6 +151,18 @@ def test_manifest_kept_elsewhere_is_named_and_not_fetched(camera):
     assert "not fetched" in credentials(data)
 
 
+@pytest.mark.parametrize("embedded", [False, True])
+def test_nothing_is_fetched(embedded, camera):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/1.c2pa"
+        data = sign(saved("JPEG"), CAPTURED, camera, remote=address, embed=embedded)
+        assert address.encode() in data
+        assert any(claim.kind == "credentials" for claim in claims(data))
+        with pytest.raises(TimeoutError):
+            server.accept()
+
+
 def test_broken_store_is_there_but_unreadable(generated):
     start = generated.index(b"jumb")
     broken = generated[: start + 4] + b"\0" * 200 + generated[start + 204 :]
@@ -225,6 +238,28 @@ def test_ingredient_of_a_stranger_is_not_trusted_through_a_trusted_signer(genera
     assert rows(data, trust_list=anchors(tmp_path, camera))[0] == ("generated", "signed")
     assert rows(data, trust_list=anchors(tmp_path, camera, lab))[0] == ("generated", "trusted")
     assert rows(data, trust_list=anchors(tmp_path, lab))[0] == ("generated", "signed")
+
+
+def test_ingredient_whose_signer_was_not_checked_is_not_trusted():
+    ingredient_row = {"active_manifest": "urn:uuid:2", "relationship": "parentOf", "validation_results": {}}
+    store = {
+        "active_manifest": "urn:uuid:1",
+        "manifests": {"urn:uuid:1": {"ingredients": [ingredient_row]}, "urn:uuid:2": {}},
+        "validation_state": "Trusted",
+    }
+    assert Validation(store).trust == "trusted"
+    assert Validation(store).trust_of("urn:uuid:2") == "signed"
+
+
+def test_parent_of_a_part_is_a_part(generated, camera, lab):
+    placing = {"action": "c2pa.placed", "parameters": {"ingredientIds": ["one"]}}
+    placed = manifest(action("created", "digitalCapture"), placing)
+    part = ingredient(opened(generated, camera), "componentOf")
+    assert {kind for kind, _ in rows(sign(saved("JPEG"), placed, lab, ingredients=(part,)))} == {
+        "edited",
+        "captured",
+        "credentials",
+    }
 
 
 def test_tampered_ingredient_is_invalid(generated, camera):

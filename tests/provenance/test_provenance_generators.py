@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from forensic_detectors.provenance.exif import user_comment as user_comment_text
 from provenance_files import (
     claims,
     exif,
@@ -148,6 +149,12 @@ def test_a_prompt_in_chinese_comes_through_in_both_byte_orders():
         assert "山上的城堡" in only(user_comment(text, form)).statement
 
 
+@pytest.mark.parametrize(("order", "encoding"), [("big", "utf-16-be"), ("little", "utf-16-le")])
+def test_byte_order_of_the_block_decides_where_the_text_does_not(order, encoding):
+    text = "山上的城堡"
+    assert user_comment_text(b"UNICODE\0" + text.encode(encoding), order) == text
+
+
 def test_comfyui_in_webp_and_in_a_jpeg_comment():
     block = exif({0x010F: "workflow:" + json.dumps(WORKFLOW), 0x0110: "prompt:" + json.dumps(COMFY)})
     claim = only(saved("WEBP", exif=block))
@@ -178,6 +185,7 @@ def test_grok_needs_signature_and_number():
     number = "0b1a2c3d-1111-2222-3333-444455556666"
     assert "Grok generated it" in only(jpeg_exif({0x010E: signature, 0x013B: number})).statement
     assert claims(jpeg_exif({0x010E: signature, 0x013B: "Ansel Adams"})) == ()
+    assert claims(jpeg_exif({0x010E: "A view of the harbour", 0x013B: number})) == ()
 
 
 def test_reference_code_of_flux_names_maker_and_model():

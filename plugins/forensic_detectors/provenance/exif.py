@@ -83,7 +83,7 @@ def user_comment(data: bytes, order: str) -> str:
     if head.startswith(b"UNICODE"):
         body = body.rstrip(b"\0") + (b"\0" if len(body.rstrip(b"\0")) % 2 else b"")
         first, second = ("utf-16-le", "utf-16-be") if order == "little" else ("utf-16-be", "utf-16-le")
-        readings = [body.decode(name, "replace") for name in (first, second)] + [decoded(body)]
+        readings = [body.decode(name, "replace") for name in (first, second, "utf-8")]
         return max(readings, key=_plain).lstrip("\ufeff")
     if head.startswith((b"ASCII\0", b"JIS\0")) or not head.strip(b"\0 "):
         return decoded(body)
