@@ -172,7 +172,7 @@ def _orientation(image: Image.Image, content: bytes) -> int:
     if image.format == "PNG" and "exif" not in image.info and (exif := _late_exif(content)):
         image.info["exif"] = exif
     try:
-        value = image.getexif().get(ExifTags.Base.Orientation, 1)
+        value = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)  # a PNG's own would decode the pixels
     except Exception:  # EXIF is a file within the file, broken in as many ways; what cannot be read turns nothing
         return 1
     return value if value in range(1, 9) else 1
@@ -206,9 +206,7 @@ def _pillow(content: bytes, header: Header) -> np.ndarray:
         if image.mode.startswith("I;16"):
             return _upper_bits(image)
         if image.mode in ("I", "F"):
-            raise ImageError(
-                "signed, 32-bit or float pixels have no fixed white; convert it to 8 or 16 bits first"
-            )
+            raise ImageError("signed, 32-bit or float pixels have no fixed white; convert it to 8 or 16 bits first")
         if image.has_transparency_data:
             layer = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
             white = Image.new("RGB", layer.size, "white")

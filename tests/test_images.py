@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import simplejpeg
-from pictures import HEIC, by_pillow, exif, load, photo, refusal, save, tiff
-from PIL import Image, PngImagePlugin, TiffImagePlugin
+from PIL import Image, ImageFile, PngImagePlugin, TiffImagePlugin
 
 from forensic_cli import images
 from forensic_cli.errors import ImageError
+from pictures import HEIC, by_pillow, exif, load, photo, refusal, save, tiff
 
 WHITE, BLACK = [255, 255, 255], [0, 0, 0]
 
@@ -108,6 +108,12 @@ def test_heic_is_turned_once():
     pixels = images.decode(HEIC, header).astype(int)
     quarters = [pixels[12, 8], pixels[12, 24], pixels[36, 8], pixels[36, 24]]
     assert abs(np.array(quarters) - [(40, 60, 210), (220, 40, 40), (230, 230, 230), (40, 200, 60)]).max() < 8
+
+
+def test_probing_decodes_no_pixel(monkeypatch):
+    contents = [save(photo(), format) for format in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")]
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda image: pytest.fail(f"decodes {image.format}"))
+    assert [images.probe(content).width for content in [*contents, HEIC]] == [61] * 7 + [32]
 
 
 def test_suffix_is_not_believed(tmp_path):
