@@ -15,6 +15,7 @@ from forensic_cli.commands.scan import scan
 from forensic_cli.commands.weights import app as weights
 from forensic_cli.errors import ForensicError
 from forensic_cli.status import Status
+from forensic_cli.text import visible
 
 app = typer.Typer(
     name="forensic",
@@ -51,7 +52,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except ForensicError as error:
         if Shown.traceback:
             raise
-        typer.echo(f"forensic: {error}", err=True)
+        typer.echo(f"forensic: {visible(str(error))}", err=True)
         return Status.USAGE
     except (KeyboardInterrupt, typer.Abort):
         typer.echo("forensic: interrupted; finished scores are in the store", err=True)
@@ -59,7 +60,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if not hasattr(error, "format_message"):  # typer's own usage errors; it no longer exposes their class
             raise
-        typer.echo(f"forensic: {error.format_message()}".rstrip(".") + " (see --help)", err=True)
+        message = error.format_message()
+        if message.startswith("Usage:"):  # no command was given
+            typer.echo(message)
+        else:
+            typer.echo(f"forensic: {message.rstrip('.')} (see --help)", err=True)
         return Status.USAGE
     return int(result or 0)
 

@@ -5,6 +5,7 @@ ForensicError
 ├── PluginError     a plugin that cannot be imported, registers wrongly or breaks its contract
 ├── WeightsError    weights that cannot be found, fetched, verified or read
 ├── ImageError      one file that cannot be read or decoded; becomes a row of the report
+├── Stopped         a file or method failed in a strict scan
 ├── StoreError      the store of finished scores cannot be used
 └── ReportError     a report cannot be read or written
 """
@@ -31,6 +32,10 @@ class WeightsError(ForensicError):
 
 class ImageError(ForensicError):
     """The reason alone; the row that it becomes carries the path."""
+
+
+class Stopped(ForensicError):
+    """Names what failed."""
 
 
 class StoreError(ForensicError):

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from threading import Thread
 
 from forensic_cli.records import Summary
+from forensic_cli.text import visible
 
 
 class Silent(AbstractContextManager["Silent"]):
@@ -21,7 +22,7 @@ class Silent(AbstractContextManager["Silent"]):
 
     def say(self, line: str) -> None:
         """A line for a person."""
-        print(f"forensic: {line}", file=sys.stderr)  # noqa: T201  words for people
+        print(f"forensic: {visible(line)}", file=sys.stderr)  # noqa: T201  words for people
 
 
 class Bar(Silent):
@@ -76,7 +77,7 @@ class Bar(Silent):
         )
 
     def say(self, line: str) -> None:
-        self._bar.console.print(f"forensic: {line}", markup=False, highlight=False, soft_wrap=True)
+        self._bar.console.print(f"forensic: {visible(line)}", markup=False, highlight=False, soft_wrap=True)
 
 
 def observer(arguments: Sequence[str], count: Callable[..., int | None], quiet: bool) -> Silent:

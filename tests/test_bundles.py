@@ -8,13 +8,13 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from hubs import COMMIT, CONFIG, fill_cache, point_at, tensors, transformers_folder
 
 from forensic_cli.bundles import SCHEMA, bundle, unbundle
 from forensic_cli.cache import cache_folder
 from forensic_cli.errors import WeightsError
 from forensic_cli.records import Weights
 from forensic_cli.weights import find, locate, verify
+from hubs import COMMIT, CONFIG, fill_cache, point_at, tensors, transformers_folder
 
 NET = Weights("owner/net", revision=COMMIT, licence="MIT")
 FILES = {"config.json": CONFIG, "model.safetensors": tensors()}

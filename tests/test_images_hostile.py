@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pictures import HEIC, by_pillow, load, photo, refusal, save
 from PIL import Image, ImageFile
 
 from forensic_cli import images
 from forensic_cli.errors import ImageError
+from pictures import HEIC, by_pillow, load, photo, refusal, save
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX file system")
 

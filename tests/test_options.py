@@ -12,7 +12,9 @@ from forensic_cli.records import Weights
 
 @dataclass(frozen=True)
 class Options:
-    weights: Annotated[Weights, "the network"] = Weights("owner/name", revision="abc", licence="MIT", bytes=5, sha256={"a": "b"})
+    weights: Annotated[Weights, "the network"] = Weights(
+        "owner/name", revision="abc", licence="MIT", bytes=5, sha256={"a": "b"}
+    )
     size: Annotated[int, "pixels"] = 224
     ratio: float = 0.1
     kind: Literal["one", "two"] = "one"
@@ -29,7 +31,15 @@ class Options:
 def test_every_type_is_read(tmp_path):
     file = tmp_path / "list.pem"
     file.write_text("x")
-    typed = {"size": "512", "ratio": "1e-3", "kind": "two", "steps": "3, 4", "deep": "yes", "limit": "7", "trust": str(file)}
+    typed = {
+        "size": "512",
+        "ratio": "1e-3",
+        "kind": "two",
+        "steps": "3, 4",
+        "deep": "yes",
+        "limit": "7",
+        "trust": str(file),
+    }
     made = options.build(Options, typed, "demo")
     assert (made.size, made.ratio, made.kind, made.steps, made.deep, made.limit) == (512, 1e-3, "two", (3, 4), True, 7)
     assert made.trust == file
@@ -58,7 +68,13 @@ def test_what_does_not_fit_is_told(settings, message):
 
 def test_other_weights_are_not_held_to_the_default_bytes():
     made = options.build(Options, {"weights": "/tmp/mine"}, "demo").weights
-    assert (made.source, made.revision, made.licence, made.bytes, dict(made.sha256)) == ("/tmp/mine", None, "unknown", None, {})
+    assert (made.source, made.revision, made.licence, made.bytes, dict(made.sha256)) == (
+        "/tmp/mine",
+        None,
+        "unknown",
+        None,
+        {},
+    )
 
 
 def test_a_revision_may_be_typed():

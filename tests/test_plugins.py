@@ -3,11 +3,11 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
-from installing import DETECTOR, install
 
 from forensic_cli import entries, hookspecs
 from forensic_cli.errors import PluginError, UsageError
 from forensic_cli.plugins import DETECTORS, REPORTS, Offer, Plugins
+from installing import DETECTOR, install
 
 
 @pytest.fixture
@@ -125,7 +125,9 @@ def test_a_loose_file(tmp_path):
     assert Plugins([path]).detector("anything").entry.distribution == str(path)
 
 
-@pytest.mark.parametrize(("code", "message"), [("1/0", "ZeroDivisionError"), (DETECTOR.format(name="wepe"), "already"), ("", "registers no")])
+@pytest.mark.parametrize(
+    ("code", "message"), [("1/0", "ZeroDivisionError"), (DETECTOR.format(name="wepe"), "already"), ("", "registers no")]
+)
 def test_a_loose_file_that_cannot_be_used(tmp_path, code, message):
     path = tmp_path / "mine.py"
     path.write_text(code)
@@ -148,5 +150,7 @@ def test_only_our_own_distribution_names_defaults(site):
 def test_every_first_party_plugin_is_in_the_metadata():
     root = Path(__file__).parent.parent / "plugins"
     for package, group in (("forensic_detectors", DETECTORS), ("forensic_reports", REPORTS)):
-        files = {path.stem for path in (root / package).iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
+        files = {
+            path.stem for path in (root / package).iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()
+        }
         assert files - {"__init__"} == {one.name for one in entries.installed(group) if one.distribution == "forensic-cli"}

@@ -10,7 +10,9 @@ from forensic_cli.store import Forgiving, NoStore, Store
 
 A, B = "aa" * 32, "bb" * 32
 KEYS = {"one": "01" * 16, "two": "02" * 16}
-FINDING = Finding("one", score=0.1 + 0.2, verdict="uncalibrated", claims=(Claim("software", "é", "x", "declared"),), seconds=0.5)
+FINDING = Finding(
+    "one", score=0.1 + 0.2, verdict="uncalibrated", claims=(Claim("software", "é", "x", "declared"),), seconds=0.5
+)
 
 
 @pytest.fixture

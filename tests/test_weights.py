@@ -9,13 +9,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from hubs import COMMIT, CONFIG, Hub, fill_cache, point_at, serving, tensors, transformers_folder
 
 from forensic_cli import digests, hub
 from forensic_cli.cache import cache_folder
 from forensic_cli.errors import WeightsError
 from forensic_cli.records import Weights
 from forensic_cli.weights import absent, find, identify, locate, verify
+from hubs import COMMIT, CONFIG, Hub, fill_cache, point_at, serving, tensors, transformers_folder
 
 SOURCE = "owner/net"
 FILES = {"config.json": CONFIG, "model.safetensors": tensors()}

@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -105,13 +106,9 @@ def scan(
         batch_size=batch_size or usual_size,
         workers=workers or os.cpu_count() or 1,
         strict=strict,
+        fail_on_generated=fail_on == "generated",
     )
-    summary, interrupted = job.run(targets)
-    if interrupted:
-        return Status.INTERRUPTED
-    if fail_on and summary.generated:
-        return Status.GENERATED
-    return Status.FAILURES if summary.failed or any(method.error for method in job.methods) else Status.DONE
+    return job.run(targets)
 
 
 @dataclass
@@ -126,44 +123,51 @@ class Job:
     batch_size: int
     workers: int
     strict: bool
+    fail_on_generated: bool
 
-    def run(self, targets: Sequence[Target]) -> tuple[Summary, bool]:
-        """Scan and deliver the reports; says whether it was interrupted. What was found so far is delivered in any case."""
+    def run(self, targets: Sequence[Target]) -> Status:
+        """Scan and deliver the reports; what was found so far is delivered in any case."""
         from forensic_cli import paths
         from forensic_cli.commands import outputs
         from forensic_cli.commands.interrupts import Interrupts
         from forensic_cli.engine import runs
-        from forensic_cli.engine.examining import Stopped
         from forensic_cli.engine.scan import Tally
         from forensic_cli.engine.spool import Spool
+        from forensic_cli.errors import ReportError, Stopped
         from forensic_cli.progress import observer
         from forensic_cli.report import Scan
 
         run = runs.begin(self.methods, self.session, shlex.join(["forensic", *sys.argv[1:]]))
-        tally, stopped = Tally(), None
         live = outputs.live(targets)
-        spool = Spool()
         quiet = live is not None and sys.stdout.isatty()  # rows and a bar would overwrite each other
-        with observer(self.paths, paths.count, quiet) as watcher, Interrupts(watcher.say) as interrupts:
-            for method in self.methods:
-                if method.error:
-                    watcher.say(method.error)
-            records = self._records(watcher, tally, lambda: interrupts.requested)
-            try:
-                if live:
-                    live.write(records)
-                else:
-                    for record in records:
-                        spool.add(record)
-            except Stopped as error:
-                stopped = error
-        if not live:
-            outputs.deliver(targets, Scan(runs.end(run), tally.summary, spool.records))
+        trouble = [method.error for method in self.methods if method.error]
+        tally = Tally()
+        with closing(self.store), closing(Spool()) as spool:
+            with observer(self.paths, paths.count, quiet) as watcher, Interrupts(watcher.say) as interrupts:
+                for line in trouble:
+                    watcher.say(line)
+                try:
+                    live_or_spool = live.write if live else spool.fill
+                    live_or_spool(self._records(watcher, tally, lambda: interrupts.requested))
+                except Stopped as error:
+                    trouble.append(str(error))
+                    watcher.say(str(error))
+            if not live:
+                try:
+                    outputs.deliver(targets, Scan(runs.end(run), tally.summary, spool.records))
+                except ReportError as error:
+                    trouble.append(str(error))
+                    watcher.say(str(error))
         if not any(target.name == "table" and target.path is None for target in targets):
             watcher.say(_sentence(tally.summary))
-        if stopped:
-            raise stopped
-        return tally.summary, interrupts.requested
+        return self._status(tally.summary, bool(trouble), interrupts.requested)
+
+    def _status(self, summary: Summary, trouble: bool, interrupted: bool) -> Status:
+        if interrupted:
+            return Status.INTERRUPTED
+        if self.fail_on_generated and summary.generated:
+            return Status.GENERATED
+        return Status.FAILURES if trouble or summary.failed else Status.DONE
 
     def _records(self, watcher: Silent, tally: Tally, stop: Callable[[], bool]) -> Iterator[FileRecord]:
         from forensic_cli.engine.scan import scan as engine_scan

@@ -1,14 +1,14 @@
 """Runs detectors on batches so that one image, one detector or too small a memory takes nobody else down."""
 
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from dataclasses import dataclass, replace
-from sys import stderr
 
 from forensic_cli.detector import Batch, Session
 from forensic_cli.engine.loading import Loaded
 from forensic_cli.engine.methods import Method
-from forensic_cli.errors import ForensicError, PluginError, WeightsError, reason
+from forensic_cli.errors import PluginError, Stopped, WeightsError, reason
 from forensic_cli.records import Finding
 
 Results = list[dict[str, Finding]]
@@ -21,10 +21,6 @@ class Runtime:
     inference: Callable[[], AbstractContextManager[object]] = nullcontext
     out_of_memory: tuple[type[BaseException], ...] = (MemoryError,)
     free: Callable[[], None] = lambda: None
-
-
-class Stopped(ForensicError):
-    """A method failed in a strict scan."""
 
 
 class Examiner:
@@ -95,11 +91,14 @@ class Examiner:
         return [finding for part in parts for finding in self._examine(method, part, self._batch(part))]
 
     def _asked(self, method: Method, batch: Batch) -> list[Finding]:
-        with self._runtime.inference(), redirect_stdout(stderr):  # a chatty plugin must not write into a report
+        with self._runtime.inference(), redirect_stdout(sys.stderr):  # a chatty plugin must not write into a report
             findings = method.detector.examine(batch)
         if len(findings) != len(batch) or not all(isinstance(finding, Finding) for finding in findings):
             raise PluginError(f"{method.use.distribution}: {len(findings)} findings for {len(batch)} images")
-        return [replace(finding, method=method.name) for finding in findings]
+        return [
+            replace(finding, method=method.name, score=None if finding.score is None else float(finding.score))
+            for finding in findings
+        ]
 
     def _fail(self, method: Method, error: BaseException) -> None:
         if self._strict:

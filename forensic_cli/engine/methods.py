@@ -68,7 +68,7 @@ def _prepare(offer: Offer, settings: Mapping[str, str], session: Session) -> Met
     try:
         located = [locate(weights, offline=session.offline) for weights in options.weights_of(chosen)]
     except WeightsError as problem:
-        error = f"{offer.name}: {problem}"
+        error = f"{offer.name}: {problem}".replace("METHOD", offer.name)
     try:
         detector: Detector = offer.factory(session, chosen)
     except Exception as problem:

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from forensic_cli.detector import Session
-from forensic_cli.engine.examining import Examiner, Results, Runtime, Stopped
+from forensic_cli.engine.examining import Examiner, Results, Runtime
 from forensic_cli.engine.loading import Found, Loaded, Loader
 from forensic_cli.engine.methods import Method
+from forensic_cli.errors import Stopped
 from forensic_cli.records import FileRecord, Finding, Summary, Verdict
 from forensic_cli.store import AnyStore, Forgiving
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import torch
 import torch.nn.functional as F
 import transformers
+from safetensors import SafetensorError
 
 from forensic_cli.detector import Batch, Session
 from forensic_cli.errors import WeightsError, reason
@@ -42,7 +43,7 @@ def encoder(session: Session, *, weights: Weights) -> Any:
         model, report = transformers.AutoModel.from_pretrained(
             folder, config=config, dtype=torch.float32, local_files_only=True, output_loading_info=True
         )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise WeightsError(f"{weights.source} cannot be read as a DINOv2 of transformers: {reason(error)}") from error
     finally:
         quiet.set_verbosity(level)

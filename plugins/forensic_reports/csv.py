@@ -9,7 +9,7 @@ from typing import BinaryIO
 from forensic_cli import Finding, Report, Scan, hookimpl
 from forensic_cli.errors import ReportError
 from forensic_cli.records import FileRecord
-from forensic_reports.json import visible
+from forensic_cli.text import visible
 
 Cell = str | int | float | None
 

@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 from forensic_cli import Report, Scan, hookimpl
 from forensic_cli.records import FileRecord
-from forensic_reports.json import encode
+from forensic_cli.text import encode
 
 
 class JsonlReport(Report):

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 from forensic_cli import Report, Scan, hookimpl
 from forensic_cli.report import SCHEMA
-from forensic_reports.json import encode
+from forensic_cli.text import encode
 
 _ROWS = 2000  # what is held in memory, and the size of a row group
 

@@ -7,11 +7,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from installing import install
 
 from forensic_cli.cli import run
 from forensic_cli.commands import checkup, providers
 from forensic_cli.commands.sizes import human
+from installing import install
 
 
 @pytest.fixture(scope="module")

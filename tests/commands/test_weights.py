@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hubs import COMMIT, CONFIG, Hub, fill_cache, point_at, serving, tensors, transformers_folder
-from installing import install
 
 from forensic_cli.cli import run
 from forensic_cli.commands import completion
 from forensic_cli.weights import locate
+from hubs import COMMIT, CONFIG, Hub, fill_cache, point_at, serving, tensors, transformers_folder
+from installing import install
 
 NEEDS = """
 from dataclasses import dataclass

@@ -4,10 +4,10 @@ import io
 import struct
 import zlib
 
-from forensic_detectors.provenance import Provenance
 from PIL import Image, PngImagePlugin
 
 from forensic_cli import Batch, Claim, Finding, ImageRef, Session
+from forensic_detectors.provenance import Provenance
 
 XMP_HEAD = (
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'

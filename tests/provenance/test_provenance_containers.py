@@ -6,7 +6,6 @@ import struct
 import zlib
 
 import pytest
-from forensic_detectors.provenance import containers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from provenance_files import (
@@ -23,6 +22,8 @@ from provenance_files import (
     png_with,
     saved,
 )
+
+from forensic_detectors.provenance import containers
 
 SOURCE_TYPE = packet(attributes=f'Iptc4xmpExt:DigitalSourceType="{AI}"')
 SETTINGS = b"a cat\nSteps: 20, Sampler: Euler, CFG scale: 7, Seed: 1, Size: 512x512, Model: m"

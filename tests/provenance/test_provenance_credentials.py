@@ -4,9 +4,6 @@ import os
 import socket
 
 import pytest
-from forensic_detectors.provenance import Provenance
-from forensic_detectors.provenance.manifests import statements
-from forensic_detectors.provenance.validation import Validation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from provenance_files import claims, exif, findings, packet, saved
@@ -14,6 +11,9 @@ from provenance_signing import Authority, action, authority, ingredient, manifes
 
 from forensic_cli import Session
 from forensic_cli.errors import UsageError
+from forensic_detectors.provenance import Provenance
+from forensic_detectors.provenance.manifests import statements
+from forensic_detectors.provenance.validation import Validation
 
 GENERATED = manifest(action("created", "trainedAlgorithmicMedia", "Model X"))
 CAPTURED = manifest(action("created", "digitalCapture"), generator="Camera Y")

@@ -5,13 +5,13 @@ import subprocess
 import sys
 
 import pytest
-from forensic_detectors import provenance
-from forensic_detectors.provenance import Provenance, ordered
 from provenance_files import AI, claims, findings, jpeg_exif, kinds, packet, png_text, saved
 
 from forensic_cli import Claim, Detector, Session
 from forensic_cli.contract import check
 from forensic_cli.records import Finding
+from forensic_detectors import provenance
+from forensic_detectors.provenance import Provenance, ordered
 
 
 def test_keeps_the_promises_of_every_detector():

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from forensic_detectors.provenance.exif import user_comment as user_comment_text
 from provenance_files import (
     claims,
     exif,
@@ -16,6 +15,8 @@ from provenance_files import (
     saved,
     user_comment,
 )
+
+from forensic_detectors.provenance.exif import user_comment as user_comment_text
 
 A1111 = (
     "a castle on a hill, masterpiece\nNegative prompt: blurry, text\n"

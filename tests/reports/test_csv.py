@@ -4,13 +4,13 @@ import io
 import re
 
 import pytest
-from forensic_reports.csv import CsvReport
 from hypothesis import given
 from hypothesis import strategies as st
 from scans import everything, ok, scan, scored, stating
 
 from forensic_cli.errors import ReportError
 from forensic_cli.records import Claim, Finding
+from forensic_reports.csv import CsvReport
 
 
 def written(scan) -> bytes:

@@ -2,13 +2,14 @@ import io
 import json
 
 import pytest
-from forensic_reports.json import JsonReport, encode, visible
-from forensic_reports.jsonl import JsonlReport
 from hypothesis import given
 from hypothesis import strategies as st
 from scans import CAPTURED, everything, ok, scan, scored, stating
 
 from forensic_cli.records import Claim, Finding
+from forensic_cli.text import encode, visible
+from forensic_reports.json import JsonReport
+from forensic_reports.jsonl import JsonlReport
 
 
 def written(report, scan) -> bytes:

@@ -5,18 +5,18 @@ import io
 import tracemalloc
 
 import pytest
-from forensic_reports import parquet
-from forensic_reports.csv import CsvReport
-from forensic_reports.json import JsonReport
-from forensic_reports.jsonl import JsonlReport
-from forensic_reports.parquet import ParquetReport
-from forensic_reports.table import TableReport
 from scans import CAPTURED, SHA, run, scored, stating
 
 from forensic_cli import reading
 from forensic_cli.reading import read_report
 from forensic_cli.records import FileRecord, Summary
 from forensic_cli.report import Scan
+from forensic_reports import parquet
+from forensic_reports.csv import CsvReport
+from forensic_reports.json import JsonReport
+from forensic_reports.jsonl import JsonlReport
+from forensic_reports.parquet import ParquetReport
+from forensic_reports.table import TableReport
 
 
 class Nowhere(io.RawIOBase):

@@ -5,8 +5,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from forensic_reports.json import JsonReport
-from forensic_reports.jsonl import JsonlReport
 from scans import everything, ok, scan
 
 from forensic_cli.commands import outputs
@@ -14,6 +12,8 @@ from forensic_cli.errors import ReportError, UsageError
 from forensic_cli.plugins import Plugins
 from forensic_cli.reading import read_report
 from forensic_cli.report import Report
+from forensic_reports.json import JsonReport
+from forensic_reports.jsonl import JsonlReport
 
 
 class Broken(Report):

@@ -5,13 +5,13 @@ import subprocess
 import sys
 
 import pyarrow.parquet as pq
-from forensic_reports.json import JsonReport
-from forensic_reports.parquet import ParquetReport
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scans import everything, ok, scan, scored, stating
 
 from forensic_cli.records import Claim
+from forensic_reports.json import JsonReport
+from forensic_reports.parquet import ParquetReport
 
 
 def written(report, scan) -> bytes:

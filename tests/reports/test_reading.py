@@ -3,8 +3,6 @@ import json
 import os
 
 import pytest
-from forensic_reports.json import JsonReport
-from forensic_reports.jsonl import JsonlReport
 from hypothesis import given
 from hypothesis import strategies as st
 from scans import DECLARED, everything, ok, scan, scored, stating
@@ -13,6 +11,8 @@ from forensic_cli import reading
 from forensic_cli.errors import ReportError
 from forensic_cli.reading import read_report
 from forensic_cli.records import Claim, FileRecord, Finding, Summary, Verdict
+from forensic_reports.json import JsonReport
+from forensic_reports.jsonl import JsonlReport
 
 
 def written(report, scan) -> bytes:

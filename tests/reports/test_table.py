@@ -5,11 +5,11 @@ import re
 import termios
 
 import pytest
-from forensic_reports.table import TableReport
 from rich.cells import cell_len
 from scans import CAPTURED, DECLARED, everything, ok, scan, scored, stating
 
 from forensic_cli.records import Claim, FileRecord, Finding, Summary, Verdict
+from forensic_reports.table import TableReport
 
 GENERATED = Verdict("generated", "provenance")
 

@@ -5,7 +5,7 @@ import re
 
 from forensic_cli import Claim, Finding
 from forensic_cli.records import FileRecord
-from forensic_reports.json import visible
+from forensic_cli.text import visible
 
 ORIGIN = ("generated", "edited", "captured")  # the claims that say where an image comes from
 TRUST = {"trusted": "signed, trusted", "signed": "signed, not trusted", "declared": "unsigned", "invalid": "broken seal"}
