@@ -12,8 +12,6 @@ from provenance_signing import Authority, action, authority, ingredient, manifes
 from forensic_cli import Session
 from forensic_cli.errors import UsageError
 from forensic_detectors.provenance import Provenance
-from forensic_detectors.provenance.manifests import statements
-from forensic_detectors.provenance.validation import Validation
 
 GENERATED = manifest(action("created", "trainedAlgorithmicMedia", "Model X"))
 CAPTURED = manifest(action("created", "digitalCapture"), generator="Camera Y")
@@ -120,30 +118,6 @@ def test_changed_statement_makes_it_invalid(generated):
     assert {trust for _, trust in rows(tampered)} == {"invalid"}
 
 
-def test_early_certificates_and_lists_of_actions():
-    """Microsoft's manifests of 2023: a certificate without the right purpose, and actions as a bare list."""
-    address = "self#jumbf=/c2pa/urn:uuid:1/c2pa.signature"
-    created = {"action": "c2pa.created", "softwareAgent": "Bing Image Creator", "description": "AI Generated Image"}
-    failures = [{"code": f"signingCredential.{word}", "url": address} for word in ("untrusted", "invalid")]
-    success = [{"code": "claimSignature.validated", "url": address}, {"code": "assertion.boxesHash.match", "url": address}]
-    store = {
-        "active_manifest": "urn:uuid:1",
-        "manifests": {"urn:uuid:1": {"assertions": [{"label": "actions", "data": [created]}]}},
-        "validation_status": failures,
-        "validation_results": {"activeManifest": {"success": success, "failure": failures}},
-        "validation_state": "Invalid",
-    }
-    checked = Validation(store)
-    assert checked.trust == "signed"
-    assert "not one for content credentials" in checked.doubt
-    assert [(claim.kind, claim.trust) for claim in statements(store, checked)] == [("generated", "signed")]
-    store["validation_status"] = [*failures, {"code": "assertion.boxesHash.mismatch"}]
-    assert Validation(store).trust == "invalid"
-    store["validation_status"] = failures
-    store["validation_results"]["activeManifest"]["success"] = success[1:]
-    assert Validation(store).trust == "invalid"
-
-
 def test_manifest_kept_elsewhere_is_named_and_not_fetched(camera):
     data = sign(saved("JPEG"), CAPTURED, camera, remote="https://example.org/manifests/1.c2pa")
     assert rows(data) == [("credentials", "none")]
@@ -238,17 +212,6 @@ def test_ingredient_of_a_stranger_is_not_trusted_through_a_trusted_signer(genera
     assert rows(data, trust_list=anchors(tmp_path, camera))[0] == ("generated", "signed")
     assert rows(data, trust_list=anchors(tmp_path, camera, lab))[0] == ("generated", "trusted")
     assert rows(data, trust_list=anchors(tmp_path, lab))[0] == ("generated", "signed")
-
-
-def test_ingredient_whose_signer_was_not_checked_is_not_trusted():
-    ingredient_row = {"active_manifest": "urn:uuid:2", "relationship": "parentOf", "validation_results": {}}
-    store = {
-        "active_manifest": "urn:uuid:1",
-        "manifests": {"urn:uuid:1": {"ingredients": [ingredient_row]}, "urn:uuid:2": {}},
-        "validation_state": "Trusted",
-    }
-    assert Validation(store).trust == "trusted"
-    assert Validation(store).trust_of("urn:uuid:2") == "signed"
 
 
 def test_parent_of_a_part_is_a_part(generated, camera, lab):
