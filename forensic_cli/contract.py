@@ -20,7 +20,7 @@ from PIL import Image
 
 from forensic_cli import options
 from forensic_cli.detector import Batch, Detector, Session
-from forensic_cli.errors import PluginError
+from forensic_cli.errors import PluginError, reason
 from forensic_cli.images import decode, digest, probe
 from forensic_cli.records import Finding, ImageRef
 
@@ -67,6 +67,8 @@ def check(factory: type[Detector], **settings: str) -> None:
             promise(subject)
         except AssertionError as error:
             raise PluginError(f"{factory.__name__} breaks a promise ({promise.__name__}): {error}") from error
+        except Exception as error:
+            raise PluginError(f"{factory.__name__} fails ({promise.__name__}): {reason(error)}") from error
 
 
 def is_documented(subject: Subject) -> None:

@@ -8,9 +8,15 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from importlib.machinery import PathFinder
 from itertools import takewhile
 from pathlib import Path
 
+OURS = "forensic-cli"
+DETECTORS, REPORTS, DEFAULTS = "forensic.detectors", "forensic.reports", "forensic.defaults"
+
+_DOCSTRING = re.compile(r"""(?:\s*(?:#.*)?\n)*[rR]?(?:(\"{3}|'{3})(.*?)\1|(["'])(.*?)\3)""", re.DOTALL)
 _LINE = re.compile(r"([^=\s][^=]*?)\s*=\s*([\w.]+)")
 
 
@@ -28,15 +34,29 @@ class Entry:
         return f"{self.distribution} {self.version} [{self.name}]"
 
 
+def find(group: str) -> list[Entry]:
+    """The plugins of a group, by name; FORENSIC_PLUGINS (their names or distributions) limits them."""
+    allowed = os.environ.get("FORENSIC_PLUGINS")
+    if allowed is None:
+        return installed(group)
+    words = {word.strip() for word in allowed.split(",")}
+    return [
+        entry
+        for entry in installed(group)
+        if words & {entry.name, entry.distribution} or (group == REPORTS and entry.distribution == OURS)
+    ]
+
+
+def defaults() -> list[str]:
+    """The methods that run when none is asked for; only our own distribution may name some."""
+    return [entry.name for entry in find(DEFAULTS) if entry.distribution == OURS]
+
+
 def installed(*groups: str) -> list[Entry]:
     """Every entry point of these groups by name; of two copies of a distribution the first on sys.path counts."""
     found: dict[tuple[str, str, str], Entry] = {}
     seen: set[str] = set()
-    for metadata in _metadata_folders():
-        try:
-            text = Path(metadata, "entry_points.txt").read_text("utf-8")
-        except OSError:
-            continue
+    for metadata, text in _tables(tuple(sys.path)):
         wanted = [(group, name, module) for group, name, module in _parse(text) if group in groups]
         if not wanted:
             continue
@@ -50,21 +70,31 @@ def installed(*groups: str) -> list[Entry]:
 
 
 def summary(module: str) -> str:
-    """The first sentence of a module's docstring, read from its source without importing it; "" if there is none."""
-    from ast import get_docstring, parse  # 3 ms that only `forensic methods` needs
-
+    """The first paragraph of a module's docstring, read from its source without importing it; "" if there is none."""
     path = _source(module)
-    if path is None:
-        return ""
     try:
-        text = get_docstring(parse(path.read_bytes())) or ""
-    except (OSError, SyntaxError, ValueError):
+        text = path.read_text("utf-8") if path else ""
+    except (OSError, UnicodeDecodeError):
         return ""
-    return " ".join(text.split("\n\n")[0].split())
+    found = _DOCSTRING.match(text)
+    return " ".join((found[2] or found[4] or "").strip().split("\n\n")[0].split()) if found else ""
 
 
-def _metadata_folders() -> Iterator[str]:
-    for folder in dict.fromkeys(sys.path):
+@cache
+def _tables(path: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Each metadata folder on `path` that has an entry_points.txt, and its text."""
+    tables = []
+    for metadata in _metadata_folders(path):
+        try:
+            with open(os.path.join(metadata, "entry_points.txt"), encoding="utf-8") as file:
+                tables.append((metadata, file.read()))
+        except (OSError, UnicodeDecodeError):
+            continue
+    return tables
+
+
+def _metadata_folders(path: tuple[str, ...]) -> Iterator[str]:
+    for folder in dict.fromkeys(path):
         try:
             with os.scandir(folder or ".") as listing:
                 names = sorted(one.name for one in listing if one.name.endswith((".dist-info", ".egg-info")))
@@ -102,8 +132,6 @@ def _identity(metadata: str) -> tuple[str, str]:
 
 def _source(module: str) -> Path | None:
     """The source file of a module: its parents are looked up, not imported."""
-    from importlib.machinery import PathFinder
-
     path: list[str] | None = None
     spec = None
     for part in range(module.count(".") + 1):

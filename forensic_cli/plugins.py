@@ -2,7 +2,6 @@
 
 import importlib
 import importlib.util
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,12 +13,10 @@ import pluggy
 
 from forensic_cli import hookspecs
 from forensic_cli.detector import Detector
-from forensic_cli.entries import Entry, installed
+from forensic_cli.entries import DETECTORS, OURS, REPORTS, Entry, defaults, find
 from forensic_cli.errors import PluginError, UsageError, nearest, reason
 from forensic_cli.report import Report
 
-OURS = "forensic-cli"
-DETECTORS, REPORTS, DEFAULTS = "forensic.detectors", "forensic.reports", "forensic.defaults"
 _KINDS: dict[str, type] = {DETECTORS: Detector, REPORTS: Report}
 _NOUNS = {DETECTORS: "method", REPORTS: "report format"}
 
@@ -31,19 +28,6 @@ class Offer:
     name: str
     factory: type
     entry: Entry
-
-
-def find(group: str) -> list[Entry]:
-    """The plugins of a group, by name, from metadata alone; FORENSIC_PLUGINS (names or distributions) limits them."""
-    allowed = os.environ.get("FORENSIC_PLUGINS")
-    if allowed is None:
-        return installed(group)
-    words = {word.strip() for word in allowed.split(",")}
-    return [
-        entry
-        for entry in installed(group)
-        if words & {entry.name, entry.distribution} or (group == REPORTS and entry.distribution == OURS)
-    ]
 
 
 class Plugins:
@@ -69,8 +53,7 @@ class Plugins:
 
     @cached_property
     def defaults(self) -> list[str]:
-        """The methods that run when none is asked for; only our own distribution may name some."""
-        return [entry.name for entry in find(DEFAULTS) if entry.distribution == OURS]
+        return defaults()
 
     def names(self, group: str) -> list[str]:
         """What can be typed without knowing variants: entry names and what loose files registered."""

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from forensic_cli import entries, hookspecs
+from forensic_cli.entries import DETECTORS, REPORTS
 from forensic_cli.errors import PluginError, UsageError
-from forensic_cli.plugins import DETECTORS, REPORTS, Offer, Plugins
+from forensic_cli.plugins import Offer, Plugins
 from installing import DETECTOR, install
 
 

@@ -209,7 +209,8 @@ def _file_sizes(folder: Path) -> Iterator[int]:
 
 
 def _plugins(found: Checkup) -> Json:
-    from forensic_cli.plugins import DETECTORS, REPORTS, Plugins
+    from forensic_cli.entries import DETECTORS, REPORTS
+    from forensic_cli.plugins import Plugins
 
     plugins = Plugins()
     report: Json = {}

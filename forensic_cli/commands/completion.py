@@ -1,23 +1,19 @@
 """What the shell offers when Tab is pressed: names from metadata alone, because a person waits for each key."""
 
+from forensic_cli.entries import DETECTORS, REPORTS, find
+
 
 def methods(incomplete: str) -> list[str]:
     """The methods that begin so; of a list with commas the last word is completed."""
-    from forensic_cli.plugins import DETECTORS
-
     return _named(DETECTORS, incomplete)
 
 
 def formats(incomplete: str) -> list[str]:
     """The report formats that begin so."""
-    from forensic_cli.plugins import REPORTS
-
     return _named(REPORTS, incomplete)
 
 
 def _named(group: str, incomplete: str) -> list[str]:
-    from forensic_cli.plugins import find
-
     head, comma, word = incomplete.rpartition(",")
     taken = head.split(",")
     names = dict.fromkeys(entry.name for entry in find(group))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from forensic_cli.commands import completion
 from forensic_cli.commands.parameters import Debug, PluginFiles
+from forensic_cli.entries import DETECTORS, defaults, find, summary
 from forensic_cli.status import Status
 
 if TYPE_CHECKING:
@@ -22,26 +25,27 @@ def methods(
     debug: Debug = False,
 ) -> int:
     """List the methods that are installed, or explain one: its idea, paper, options, weights, licence and cost."""
-    from forensic_cli.plugins import Plugins
-
-    plugins = Plugins(plugin or ())
-    typer.echo(_explained(name, plugins) if name else _listed(plugins))
+    typer.echo(_explained(name, _plugins(plugin)) if name else _listed(plugin))
     return Status.DONE
 
 
-def _listed(plugins: Plugins) -> str:
-    """One paragraph per method, read from metadata and source text: nothing is imported."""
-    from forensic_cli.entries import summary
-    from forensic_cli.plugins import DETECTORS
+def _plugins(files: Sequence[Path] | None) -> Plugins:
+    from forensic_cli.plugins import Plugins
 
-    entries = plugins.detectors
-    width = max((len(entry.name) for entry in entries), default=0)
+    return Plugins(files or ())
+
+
+def _listed(files: Sequence[Path] | None) -> str:
+    """Two lines per method, read from metadata and source text: nothing is imported but loose files."""
+    entries = find(DETECTORS)
+    loose = sorted(set(_plugins(files).names(DETECTORS)) - {entry.name for entry in entries}) if files else []
+    width = max(map(len, [*loose, *(entry.name for entry in entries)]), default=0)
+    usual = defaults()
     lines = []
     for entry in entries:
-        mark = "*" if entry.name in plugins.defaults else " "
+        mark = "*" if entry.name in usual else " "
         lines.append(f"{mark} {entry.name:<{width}}  {summary(entry.module) or '(no description)'}")
         lines.append(f"  {'':<{width}}  {entry.distribution} {entry.version}")
-    loose = sorted(set(plugins.names(DETECTORS)) - {entry.name for entry in entries})
     lines += [f"  {name:<{width}}  from --plugin" for name in loose]
     if not lines:
         return "No method is installed."

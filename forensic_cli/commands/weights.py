@@ -133,8 +133,9 @@ def unbundle(file: Annotated[Path, typer.Argument(metavar="FILE.tar")], debug: D
 
 def _needs(methods: Iterable[str], loose: list[Path]) -> tuple[list[tuple[str, list[Weights]]], list[str]]:
     """Each method (all, if none is named) with its weights, and a line for each plugin that is broken."""
+    from forensic_cli.entries import DETECTORS
     from forensic_cli.options import weights_of
-    from forensic_cli.plugins import DETECTORS, Plugins
+    from forensic_cli.plugins import Plugins
 
     plugins = Plugins(loose)
     named = [plugins.detector(name) for name in dict.fromkeys(methods)]

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from forensic_cli import __version__, images, options
 from forensic_cli.detector import Detector, Session
+from forensic_cli.entries import DETECTORS
 from forensic_cli.errors import PluginError, UsageError, WeightsError, nearest, reason
-from forensic_cli.plugins import DETECTORS, Offer, Plugins
+from forensic_cli.plugins import Offer, Plugins
 from forensic_cli.records import MethodUse
 from forensic_cli.weights import Located, locate
 

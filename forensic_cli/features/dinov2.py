@@ -41,7 +41,12 @@ def encoder(session: Session, *, weights: Weights) -> Any:
         if config.model_type not in ("dinov2", "dinov2_with_registers"):
             raise WeightsError(f"{weights.source} holds a {config.model_type} network; a DINOv2 is needed")
         model, report = transformers.AutoModel.from_pretrained(
-            folder, config=config, dtype=torch.float32, local_files_only=True, output_loading_info=True
+            folder,
+            config=config,
+            dtype=torch.float32,
+            local_files_only=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # told below, by name
         )
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise WeightsError(f"{weights.source} cannot be read as a DINOv2 of transformers: {reason(error)}") from error
@@ -49,7 +54,7 @@ def encoder(session: Session, *, weights: Weights) -> Any:
         quiet.set_verbosity(level)
     missing = sorted(set(report["missing_keys"]) - {"embeddings.mask_token"})
     if missing or report["mismatched_keys"]:
-        named = ", ".join(str(key) for key in (missing or sorted(report["mismatched_keys"]))[:3])
+        named = ", ".join(missing[:3] or sorted(key for key, *_ in report["mismatched_keys"])[:3])
         raise WeightsError(f"{weights.source} does not fit its own config.json: {named} missing or of another shape")
     return model.eval().requires_grad_(False).to(session.device)
 

@@ -88,7 +88,7 @@ def test_unusable_trust_list_is_refused_at_once(content, words, tmp_path):
     if content is not None:
         path.write_text(content)
     with pytest.raises(UsageError, match=words):
-        Provenance(Session(), Provenance.Options(trust_list=str(path)))
+        Provenance(Session(), Provenance.Options(trust_list=path))
 
 
 def test_signed_camera_file_is_captured_and_not_generated(captured):

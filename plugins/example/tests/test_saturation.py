@@ -10,6 +10,6 @@ def test_it_keeps_the_promises_of_every_detector():
 
 
 def test_black_and_white_pixels_count():
-    image = np.full((10, 10, 3), 128, np.uint8)
-    image[:2], image[9] = 0, 255
-    assert Saturation(Session()).score(Batch(Session(), [None], [image])) == [-0.3]
+    image = np.full((8, 8, 3), 128, np.uint8)
+    image[:2], image[7] = 0, 255
+    assert Saturation(Session()).score(Batch(Session(), [None], [image])) == [-3 / 8]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 from typing import Annotated, Any
 
@@ -49,7 +50,7 @@ class Provenance(Detector):
 
     @dataclass(frozen=True)
     class Options:
-        trust_list: Annotated[str, "PEM file of the trust anchors whose signatures count as trusted"] = ""
+        trust_list: Annotated[Path | None, "PEM file of the trust anchors whose signatures count as trusted"] = None
 
     def __init__(self, session: Session, options: Any = None) -> None:
         """Raises UsageError if a trust list is given that cannot be used."""
@@ -109,7 +110,7 @@ def ordered(claims: Iterable[Claim]) -> tuple[Claim, ...]:
             found.append(claim.source)
     merged = [Claim(kind, words, "; ".join(where), trust_) for (kind, words, trust_), where in places.items()]
     merged.sort(key=lambda claim: (claim.kind not in _ORIGINS, _TRUSTS.index(claim.trust), _KINDS.index(claim.kind)))
-    return tuple(merged[:_MOST_CLAIMS])
+    return tuple(merged if len(merged) <= _MOST_CLAIMS else [*merged[:_MOST_CLAIMS], _CUT])
 
 
 @hookimpl
