@@ -16,8 +16,8 @@ from pathlib import Path
 OURS = "forensic-cli"
 DETECTORS, REPORTS, DEFAULTS = "forensic.detectors", "forensic.reports", "forensic.defaults"
 
-_DOCSTRING = re.compile(r"""(?:\s*(?:#.*)?\n)*[rR]?(?:(\"{3}|'{3})(.*?)\1|(["'])(.*?)\3)""", re.DOTALL)
-_LINE = re.compile(r"([^=\s][^=]*?)\s*=\s*([\w.]+)")
+_DOCSTRING = r"""(?s)(?:\s*(?:#.*)?\n)*[rR]?(?:(\"{3}|'{3})(.*?)\1|(["'])(.*?)\3)"""
+_LINE = r"([^=\s][^=]*?)\s*=\s*([\w.]+)"
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def summary(module: str) -> str:
         text = path.read_text("utf-8") if path else ""
     except (OSError, UnicodeDecodeError):
         return ""
-    found = _DOCSTRING.match(text)
+    found = re.match(_DOCSTRING, text)
     return " ".join((found[2] or found[4] or "").strip().split("\n\n")[0].split()) if found else ""
 
 
@@ -110,7 +110,7 @@ def _parse(text: str) -> Iterator[tuple[str, str, str]]:
         line = line.strip()
         if line.startswith("[") and line.endswith("]"):
             group = line[1:-1].strip()
-        elif match := _LINE.match(line):
+        elif match := re.match(_LINE, line):
             yield group, match[1], match[2]
 
 

@@ -11,8 +11,8 @@ _HIDDEN = (
     "\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e007f"
 )
 _HALVES = "\ud800-\udfff"  # lone surrogates are in no UTF-8 text, and strict readers refuse their escapes as well
-_ESCAPED = re.compile(f"[{_HIDDEN}{_HALVES}]")
-_UNSEEN = re.compile(f"[\0-\x1f{_HIDDEN}{_HALVES}]")
+_ESCAPED = f"[{_HIDDEN}{_HALVES}]"  # compiled at first use: an error or a report, not `forensic --help`
+_UNSEEN = f"[\0-\x1f{_HIDDEN}{_HALVES}]"
 
 
 def encode(value: object, indent: int | None = None) -> bytes:
@@ -24,12 +24,12 @@ def encode(value: object, indent: int | None = None) -> bytes:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
     except ValueError:
         text = json.dumps(_finite(value), ensure_ascii=False, allow_nan=False, indent=indent)
-    return _ESCAPED.sub(_as_json, text).encode()
+    return re.sub(_ESCAPED, _as_json, text).encode()
 
 
 def visible(text: str, keep: str = "") -> str:
     """`text` with all that is hidden or steers a terminal, except the characters in `keep`, as \\xNN or \\uNNNN."""
-    return _UNSEEN.sub(lambda match: match[0] if match[0] in keep else _escape(match[0]), text)
+    return re.sub(_UNSEEN, lambda match: match[0] if match[0] in keep else _escape(match[0]), text)
 
 
 def _escape(character: str) -> str:
