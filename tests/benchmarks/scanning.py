@@ -1,0 +1,42 @@
+"""A scan inside this process, from paths to records, without store or reports."""
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from forensic_cli.detector import Session
+from forensic_cli.engine import devices, methods
+from forensic_cli.engine.scan import scan
+from forensic_cli.features.dinov2 import encoder
+from forensic_cli.paths import find
+from forensic_cli.plugins import Plugins
+from forensic_cli.store import NoStore
+
+
+class Scanner:
+    """Methods that are loaded and warm, so that only the scan itself is timed."""
+
+    def __init__(self, names: Sequence[str], network: Path) -> None:
+        settings = {name: {"weights": str(network)} for name in names}
+        self.session = Session()
+        self.methods = methods.prepare(methods.offers(names, Plugins(), settings), settings, self.session)
+        self.model = self.session.once(encoder, weights=self.methods[0].detector.options.weights)
+
+    def run(self, paths: Sequence[Path], batch_size: int) -> tuple[float, dict[str, dict[str, float]]]:
+        """Seconds, and {path: {method: score}}."""
+        start = time.perf_counter()
+        records = list(
+            scan(
+                find([str(path) for path in paths]),
+                self.methods,
+                self.session,
+                NoStore(),
+                devices.torch_runtime("cpu"),
+                batch_size=batch_size,
+                workers=os.cpu_count() or 1,
+            )
+        )
+        seconds = time.perf_counter() - start
+        assert all(record.status == "ok" for record in records)
+        return seconds, {record.path: {one.method: one.score for one in record.findings} for record in records}
