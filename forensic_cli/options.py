@@ -52,6 +52,14 @@ def build(cls: type, settings: Mapping[str, str], method: str) -> Any:
         raise UsageError(f"the options of {method} do not fit: {error}") from error
 
 
+def typed(value: Any) -> str:
+    """A value as a user would type it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    plain = _plain(value)
+    return "none" if plain is None else ",".join(map(str, plain)) if isinstance(plain, list) else str(plain)
+
+
 def to_json(options: Any) -> Json:
     """The options as plain values; weights are named by their source, the run record has the rest."""
     return {one.name: _plain(getattr(options, one.name)) for one in fields(options)}
@@ -64,6 +72,12 @@ def weights_of(options: Any) -> list[Weights]:
         value = getattr(options, one.name)
         found += [part for part in (value if isinstance(value, tuple) else (value,)) if isinstance(part, Weights)]
     return found
+
+
+def paths_of(options: Any) -> list[Path]:
+    """Every `Path` among the options: files whose content a result depends on."""
+    values = [getattr(options, one.name) for one in fields(options)]
+    return [value for value in values if isinstance(value, Path)]
 
 
 def _unwrap(hint: Any) -> tuple[Any, str]:
@@ -123,6 +137,7 @@ def _values(kind: Any) -> str:
         int: "a whole number",
         float: "a number",
         str: "text",
+        Path: "a file",
         Weights: "a folder, file or REPO[@COMMIT]",
     }
     return "none" if kind is type(None) else names.get(kind, getattr(kind, "__name__", str(kind)))
@@ -134,9 +149,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     return [_plain(part) for part in value] if isinstance(value, tuple) else value
-
-
-def paths_of(options: Any) -> list[Path]:
-    """Every `Path` among the options: files whose content a result depends on."""
-    values = [getattr(options, one.name) for one in fields(options)]
-    return [value for value in values if isinstance(value, Path)]

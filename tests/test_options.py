@@ -99,3 +99,10 @@ def test_weights_are_found_inside_tuples():
         parts: tuple[Weights, ...] = (Weights("a/b"), Weights("c/d"))
 
     assert [one.source for one in options.weights_of(Several())] == ["a/b", "c/d"]
+
+
+def test_defaults_can_be_typed_back():
+    for option in options.options_of(Options):
+        text = options.typed(option.default)
+        if option.name != "weights":
+            assert getattr(options.build(Options, {option.name: text}, "demo"), option.name) == option.default

@@ -56,7 +56,7 @@ def _explained(name: str, plugins: Plugins) -> str:
     """Everything a layperson and an expert want to know of one method."""
     from inspect import cleandoc
 
-    from forensic_cli.options import options_of, weights_of
+    from forensic_cli.options import options_of, typed, weights_of
 
     offer = plugins.detector(name)
     factory = offer.factory
@@ -78,9 +78,8 @@ def _explained(name: str, plugins: Plugins) -> str:
     if options:
         lines += ["", "Options:"]
     for option in options:
-        default = getattr(option.default, "source", option.default)
         lines += [
-            f"  --set {name}.{option.name}={default}",
+            f"  --set {name}.{option.name}={typed(option.default)}",
             f"      {option.help + '; ' if option.help else ''}{option.values}",
         ]
     return "\n".join(lines)

@@ -50,7 +50,7 @@ class Wepe(Detector):
     class Options:
         weights: Annotated[Weights, "a DINOv2 in transformers format"] = LARGE
         transform: Annotated[Literal["shared", "paper"], "which pixels the network sees"] = "shared"
-        blocks: Annotated[int, "how many of the first blocks are perturbed; all but the last fifth if 0"] = 0
+        blocks: Annotated[int, "how many of the first blocks are perturbed; 0 means 19 of 24, the paper's share"] = 0
         ratio: Annotated[float, "level of the noise relative to the weights"] = 0.1
         draws: Annotated[int, "perturbed networks (n in Eq. 3); each takes memory for its blocks"] = 1
         rule: Annotated[Rule, "how the level becomes a standard deviation"] = "std-abs"
