@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from forensic_cli.commands import completion
 from forensic_cli.errors import UsageError
 
 
@@ -22,6 +23,20 @@ def _debug(value: bool) -> None:
 Debug = Annotated[bool, typer.Option("--debug", callback=_debug, is_eager=True, help="Show the traceback behind an error.")]
 PluginFiles = Annotated[
     list[Path] | None, typer.Option("--plugin", metavar="FILE", help="Load a plugin from a Python file. Repeatable.")
+]
+Outputs = Annotated[
+    list[Path] | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Report; the suffix picks the format. Repeatable."),
+]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        "-f",
+        metavar="NAME",
+        help="Report on stdout when there is no -o. [table on a terminal, else jsonl]",
+        autocompletion=completion.formats,
+    ),
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Never touch the network.")]
 

@@ -8,26 +8,13 @@ from typing import Annotated
 
 import typer
 
-from forensic_cli.commands import completion
-from forensic_cli.commands.parameters import Debug, PluginFiles
+from forensic_cli.commands.parameters import Debug, Format, Outputs, PluginFiles
 
 
 def report(
     source: Annotated[Path, typer.Argument(metavar="REPORT", help="A .json report, or rows in a .jsonl file.")],
-    output: Annotated[
-        list[Path] | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Report; the suffix picks the format. Repeatable."),
-    ] = None,
-    format_: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            "-f",
-            metavar="NAME",
-            help="Report on stdout when there is no -o. [table on a terminal, else jsonl]",
-            autocompletion=completion.formats,
-        ),
-    ] = None,
+    output: Outputs = None,
+    format_: Format = None,
     plugin: PluginFiles = None,
     debug: Debug = False,
 ) -> None:

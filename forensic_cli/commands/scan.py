@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from forensic_cli.commands import completion
-from forensic_cli.commands.parameters import Debug, Offline, PluginFiles, method_names, settings
+from forensic_cli.commands.parameters import Debug, Format, Offline, Outputs, PluginFiles, method_names, settings
 
 if TYPE_CHECKING:
     from forensic_cli.detector import Session
@@ -28,20 +28,8 @@ def scan(
         list[str] | None,
         typer.Option("--methods", "-m", metavar="A,B", help="Methods to run.", autocompletion=completion.methods),
     ] = None,
-    output: Annotated[
-        list[Path] | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Report; the suffix picks the format. Repeatable."),
-    ] = None,
-    format_: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            "-f",
-            metavar="NAME",
-            help="Report on stdout when there is no -o. [table on a terminal, else jsonl]",
-            autocompletion=completion.formats,
-        ),
-    ] = None,
+    output: Outputs = None,
+    format_: Format = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="METHOD.OPTION=VALUE", help="Set an option of a method. Repeatable."),

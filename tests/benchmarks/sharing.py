@@ -8,7 +8,7 @@ from pathlib import Path
 from common import LARGE, save_network, save_photographs, tell
 from scanning import Scanner
 
-IMAGES, BATCH, ROUNDS = 8, 8, 3
+IMAGES, BATCH, ROUNDS = 8, 8, 5
 
 with tempfile.TemporaryDirectory() as folder:
     network = save_network(Path(folder, "network"), **LARGE)
