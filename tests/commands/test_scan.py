@@ -358,3 +358,16 @@ def test_a_reader_who_leaves_early_is_no_error(photo_folder):
     assert process.wait(timeout=60) == Status.DONE
     assert b"Traceback" not in words
     assert b"Exception" not in words
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_precision_runs_and_stays_near(photo_folder, tmp_path, tiny_dinov2, dtype):
+    """On a tiny network the noise of half precision is small beside a coarse perturbation."""
+    arguments = ["scan", str(photo_folder), "-m", "wepe", "--weights", f"wepe={tiny_dinov2}", "--set", "wepe.ratio=1"]
+    run([*arguments, "-o", str(tmp_path / "full.json")])
+    assert run([*arguments, "--dtype", dtype, "-o", str(tmp_path / "half.json")]) == Status.DONE
+    full, half = scores(tmp_path / "full.json"), scores(tmp_path / "half.json")
+    for name, found in full.items():
+        assert half[name]["wepe"] == pytest.approx(found["wepe"], rel=0.05)
+        assert half[name]["wepe"] != found["wepe"]
+    assert json.loads((tmp_path / "half.json").read_text())["run"]["dtype"] == dtype
