@@ -28,7 +28,7 @@ class Rigid(Detector):
 
     RIGID (He, Chen and Ho 2024), training-free. The score is 1 - cos(f(x), f(x + ratio * noise)) with f the DINOv2 class
     token and standard normal noise on the ImageNet-normalised crop; 0 to 2, higher means more likely generated. Typical
-    values differ from one kind of photograph to another, so calibrate on photographs like yours. Noise added to a
+    values differ from one kind of photograph to another, so compare only with photographs like yours. Noise added to a
     generated image hides it from this method. `transform=paper` squashes the whole image to 224 x 224 as the authors do.
     """
 

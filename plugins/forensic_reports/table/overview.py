@@ -138,7 +138,7 @@ class Overview:
             rank = ", #1 is the highest here" if self.ranked else ""
             yield (
                 f"A higher score means more likely generated{rank}. Without calibration a score only ranks and is no "
-                "verdict: `forensic calibrate` sets a threshold by photographs of your own."
+                "verdict: compare it with the scores of photographs of the same kind."
             )
         words = [f"“{word}”" for word in ("unflagged", "no verdict") if self._words[word]]
         if words:
