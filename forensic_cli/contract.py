@@ -13,19 +13,24 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from forensic_cli import options
 from forensic_cli.detector import Batch, Detector, Session
 from forensic_cli.errors import PluginError, reason
 from forensic_cli.images import decode, digest, probe
-from forensic_cli.records import Finding, ImageRef
+from forensic_cli.records import Claim, ClaimKind, Finding, ImageRef, Trust
 
 RELATIVE, ABSOLUTE = 1e-4, 1e-6
 _SIZES = ((320, 240), (97, 131), (256, 256), (40, 30), (640, 200))
+_WRITTEN = {  # what two of the files say of themselves, for detectors that read it
+    0: ("parameters", "a boat\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 320x240, Model: v1-5"),
+    2: ("Software", "GIMP 2.10"),
+}
 
 
 @dataclass(frozen=True)
@@ -44,19 +49,14 @@ class Subject:
     factory: type[Detector]
     settings: dict[str, str]
 
-    def find(self, samples: Sequence[Sample], seed: int = 0) -> list[Finding]:
-        """What a fresh detector in a fresh session finds, as the engine would ask it."""
-        session = Session(seed=seed, offline=True)
-        detector = self.factory(session, options.build(self.factory.Options, self.settings, self.factory.__name__))
-        pixels = detector.looks_at == "pixels"
-        batch = Batch(
-            session,
-            [sample.ref for sample in samples],
-            [sample.pixels for sample in samples] if pixels else (),
-            () if pixels else [sample.content for sample in samples],
-        )
-        with _inference():
-            return detector.examine(batch)
+    def make(self) -> Detector:
+        """A fresh detector in a fresh session."""
+        session = Session(seed=0, offline=True)
+        return self.factory(session, options.build(self.factory.Options, self.settings, self.factory.__name__))
+
+    def find(self, samples: Sequence[Sample]) -> list[Finding]:
+        """What a fresh detector in a fresh session finds."""
+        return _ask(self.make(), samples)
 
 
 def check(factory: type[Detector], **settings: str) -> None:
@@ -81,6 +81,12 @@ def is_documented(subject: Subject) -> None:
         assert weights.licence != "unknown", f"the licence of {weights.source} is not named"
 
 
+def looks_at_something(subject: Subject) -> None:
+    """It wants pixels or the file; the engine would show it nothing else."""
+    chosen = subject.make().looks_at
+    assert chosen in ("pixels", "file"), f"it looks at {chosen!r}; expected 'pixels' or 'file'"
+
+
 def has_plain_options(subject: Subject) -> None:
     """Its options are frozen, hashable and can be written as JSON."""
     chosen = subject.factory.Options()
@@ -91,13 +97,18 @@ def has_plain_options(subject: Subject) -> None:
 
 
 def gives_one_finding_each(subject: Subject) -> None:
-    """As many findings as images, each a finite score or statements, all fit for a report."""
+    """As many findings as images, each a finite score or statements in the agreed words, all fit for a report."""
     samples = make_samples()
     findings = subject.find(samples)
     assert len(findings) == len(samples), f"{len(findings)} findings for {len(samples)} images"
     for finding in findings:
         assert finding.error is None, f"it failed: {finding.error}"
         assert finding.score is None or math.isfinite(finding.score), f"the score is {finding.score}"
+        seconds = finding.seconds
+        sound = seconds is None or (isinstance(seconds, float) and 0 <= seconds < math.inf)
+        assert sound, f"the seconds are {seconds!r}; expected None or a number of type float, 0 or more"
+        for claim in finding.claims:
+            _check_claim(claim)
         json.dumps(finding.to_json(), allow_nan=False)
 
 
@@ -107,6 +118,18 @@ def repeats_itself(subject: Subject) -> None:
     first = subject.find(samples)
     _stir()
     _same(first, subject.find(samples), exact=True)
+
+
+def forgets_earlier_batches(subject: Subject) -> None:
+    """One detector sees all batches of a run: what came before does not show, not even under the same path."""
+    samples = make_samples()
+    one = samples[:2]
+    paths = [sample.ref.path for sample in one]
+    other = [replace(new, ref=replace(new.ref, path=path)) for new, path in zip(samples[2:4], paths, strict=True)]
+    detector = subject.make()
+    first, between, again = (_ask(detector, batch) for batch in (one, other, one))
+    _same(first, again, exact=True)
+    _same(between, subject.find(other), exact=True)
 
 
 def ignores_the_batch(subject: Subject) -> None:
@@ -125,18 +148,42 @@ def ignores_the_path(subject: Subject) -> None:
 
 
 def leaves_its_input_alone(subject: Subject) -> None:
-    """It does not write into the images."""
+    """It does not write into the images, and batch and session stay as they were."""
     samples = make_samples()
     before = [sample.pixels.tobytes() for sample in samples]
-    subject.find(samples)
+    detector = subject.make()
+    batch = _batch(detector, samples)
+    shown = {name: list(getattr(batch, name)) for name in ("images", "refs", "contents")}
+    session = vars(detector.session).copy()
+    with _inference():
+        detector.examine(batch)
     assert before == [sample.pixels.tobytes() for sample in samples], "it changed the pixels of the batch"
+    for name, things in shown.items():
+        same = [id(thing) for thing in things] == [id(thing) for thing in getattr(batch, name)]
+        assert same, f"it changed batch.{name}: these are other objects or in another order"
+    for name in ("seed", "device", "dtype", "offline"):
+        assert getattr(detector.session, name) == session[name], f"it changed session.{name}"
+
+
+def leaves_the_world_alone(subject: Subject) -> None:
+    """It changes nothing that other detectors share: global random states and torch's default dtype."""
+    for _ in range(2):  # it may import torch at the first turn only
+        _stir()
+        before = _world()
+        subject.find(make_samples())
+        after = _world()
+        changed = [name for name, state in before.items() if state != after[name]]
+        assert not changed, f"it changed {' and '.join(changed)}"
 
 
 PROMISES: tuple[Callable[[Subject], None], ...] = (
     is_documented,
+    looks_at_something,
     has_plain_options,
+    leaves_the_world_alone,  # before anything else is asked of it, which might change the world already
     gives_one_finding_each,
     repeats_itself,
+    forgets_earlier_batches,
     ignores_the_batch,
     ignores_the_path,
     leaves_its_input_alone,
@@ -155,11 +202,40 @@ def _sample(index: int, size: tuple[int, int]) -> Sample:
     grain = np.random.default_rng(index).normal(0, 12, waves.shape)
     picture = Image.fromarray(np.clip(128 + 50 * waves + grain, 0, 255).astype(np.uint8))
     stream = io.BytesIO()
-    picture.save(stream, "PNG")
+    text = PngInfo()
+    if index in _WRITTEN:
+        text.add_text(*_WRITTEN[index])
+    picture.save(stream, "PNG", pnginfo=text)
     content = stream.getvalue()
     header = probe(content)
     ref = ImageRef(f"sample_{index}.png", digest(content), len(content), "PNG", width, height)
     return Sample(ref, decode(content, header), content)
+
+
+def _batch(detector: Detector, samples: Sequence[Sample]) -> Batch:
+    """A batch as the engine would make it."""
+    pixels = detector.looks_at == "pixels"
+    return Batch(
+        detector.session,
+        [sample.ref for sample in samples],
+        [sample.pixels for sample in samples] if pixels else (),
+        () if pixels else [sample.content for sample in samples],
+    )
+
+
+def _ask(detector: Detector, samples: Sequence[Sample]) -> list[Finding]:
+    with _inference():
+        return detector.examine(_batch(detector, samples))
+
+
+def _check_claim(claim: Claim) -> None:
+    for name, words in (("kind", get_args(ClaimKind)), ("trust", get_args(Trust))):
+        word = getattr(claim, name)
+        assert word in words, f"the {name} of a claim is {word!r}, not one of {', '.join(words)}"
+    for name in ("statement", "source"):
+        text = getattr(claim, name)
+        said = isinstance(text, str) and text.strip()
+        assert said, f"the {name} of a claim is {text!r}; expected words"
 
 
 def _same(one: Sequence[Finding], other: Sequence[Finding], exact: bool = False) -> None:
@@ -178,6 +254,20 @@ def _stir() -> None:
     np.random.random()
     if torch := sys.modules.get("torch"):
         torch.rand(1)
+
+
+def _world() -> dict[str, Any]:
+    """The global states that detectors share, by name."""
+    kind, keys, *rest = np.random.get_state()
+    world = {
+        "the global random state of random": random.getstate(),
+        "the global random state of numpy": (kind, np.asarray(keys).tobytes(), *rest),
+        "torch's default dtype": "torch.float32",  # until somebody imports torch and sets another
+    }
+    if torch := sys.modules.get("torch"):
+        world["torch's default dtype"] = str(torch.get_default_dtype())
+        world["the global random state of torch"] = torch.get_rng_state().tolist()
+    return world
 
 
 def _inference() -> AbstractContextManager[Any]:
