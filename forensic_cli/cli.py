@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -13,7 +14,7 @@ from forensic_cli.commands.parameters import Shown
 from forensic_cli.commands.report import report
 from forensic_cli.commands.scan import scan
 from forensic_cli.commands.weights import app as weights
-from forensic_cli.errors import ForensicError
+from forensic_cli.errors import ForensicError, reason
 from forensic_cli.status import Status
 from forensic_cli.text import visible
 
@@ -52,21 +53,32 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except ForensicError as error:
         if Shown.traceback:
             raise
-        typer.echo(f"forensic: {visible(str(error))}", err=True)
+        _tell(str(error))
         return Status.USAGE
     except (KeyboardInterrupt, typer.Abort):
-        typer.echo("forensic: interrupted; finished scores are in the store", err=True)
+        _tell("interrupted")
         return Status.INTERRUPTED
     except Exception as error:
-        if not hasattr(error, "format_message"):  # typer's own usage errors; it no longer exposes their class
+        if hasattr(error, "format_message"):  # typer's own usage errors; it no longer exposes their class
+            return _misused(error.format_message())
+        if Shown.traceback:
             raise
-        message = error.format_message()
-        if message.startswith("Usage:"):  # no command was given
-            typer.echo(message)
-        else:
-            typer.echo(f"forensic: {message.rstrip('.')} (see --help)", err=True)
-        return Status.USAGE
+        _tell(f"this is a mistake of forensic itself, please report it with --debug: {reason(error)}")
+        return Status.FAILURES
     return int(result or 0)
+
+
+def _misused(message: str) -> Status:
+    if message.startswith("Usage:"):  # no command was given
+        typer.echo(message)
+    else:
+        _tell(f"{message.rstrip('.')} (see --help)")
+    return Status.USAGE
+
+
+def _tell(line: str) -> None:
+    with suppress(OSError):  # nobody may be there to hear it
+        typer.echo(f"forensic: {visible(line)}", err=True)
 
 
 def main() -> None:

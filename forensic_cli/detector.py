@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import math
 from collections.abc import Callable, Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
-from forensic_cli.errors import PluginError
+from forensic_cli.errors import PluginError, out_of_memory, reason
 from forensic_cli.records import Finding, ImageRef
 
 if TYPE_CHECKING:
@@ -29,16 +30,18 @@ class Once:
     def once(self, function: Callable[..., Answer], **settings: Any) -> Answer:
         """`function(self, **settings)`, computed by whoever asks first. Settings are hashable: words, numbers, records.
 
-        A failure is remembered too: whoever asks again gets the same exception, without the wait.
+        A failure is remembered too: whoever asks again gets the same exception, without the wait. Running out of memory
+        is not, for the next try may find more.
         """
         key = (function, tuple(sorted(settings.items())))
         if key in self._failures:
-            raise self._failures[key]
+            raise _afresh(self._failures[key])
         if key not in self._answers:
             try:
                 self._answers[key] = function(self, **settings)
             except Exception as error:
-                self._failures[key] = error
+                if not out_of_memory(error):
+                    self._failures[key] = _afresh(error)
                 raise
         answer: Answer = self._answers[key]
         return answer
@@ -47,6 +50,14 @@ class Once:
         """Let go of everything remembered, to free its memory."""
         self._answers.clear()
         self._failures.clear()
+
+
+def _afresh(error: Exception) -> Exception:
+    """The same exception without its traceback, whose frames would keep whole batches alive."""
+    try:
+        return copy.copy(error)
+    except Exception:  # a class of its own mind about its arguments
+        return PluginError(reason(error))
 
 
 class Session(Once):
@@ -87,10 +98,26 @@ class Batch(Once):
         contents: Sequence[bytes] = (),
     ) -> None:
         super().__init__()
-        self.session = session
-        self.refs = list(refs)
-        self.images = list(images)
-        self.contents = list(contents)
+        self._session = session
+        self._refs = tuple(refs)
+        self._images = tuple(images)
+        self._contents = tuple(contents)
+
+    @property
+    def session(self) -> Session:
+        return self._session
+
+    @property
+    def refs(self) -> tuple[ImageRef, ...]:
+        return self._refs
+
+    @property
+    def images(self) -> tuple[np.ndarray, ...]:
+        return self._images
+
+    @property
+    def contents(self) -> tuple[bytes, ...]:
+        return self._contents
 
     def __len__(self) -> int:
         return len(self.refs)
@@ -121,6 +148,10 @@ class Detector:
     def __init__(self, session: Session, options: Any = None) -> None:
         self.session = session
         self.options: Any = self.Options() if options is None else options
+
+    def lasting(self, finding: Finding) -> bool:
+        """Whether a finding may be stored for later scans: not where it depends on more than bytes, options and seed."""
+        return True
 
     def score(self, batch: Batch) -> torch.Tensor | np.ndarray | Sequence[float]:
         """One number per image, shape (N,); higher means more likely generated."""

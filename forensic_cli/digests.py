@@ -38,8 +38,9 @@ def remembered(path: Path, memory: Path | None) -> str:
     known = _recall(real, before, memory)
     if known is not None:
         return known
+    stat = real.stat()
+    settled = time.time_ns() - max(stat.st_mtime_ns, stat.st_ctime_ns) > _TOO_YOUNG
     digest = sha256(real)
-    settled = time.time_ns() - real.stat().st_mtime_ns > _TOO_YOUNG
     if settled and _state(real) == before:
         _keep(real, before, digest, memory)
     return digest

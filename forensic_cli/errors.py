@@ -55,6 +55,12 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"there is {', '.join(names)}" if names else "there is none"
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Whether it is Python's, or any of torch's many ways to say so."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text
+
+
 def reason(error: BaseException) -> str:
     """One line for a person out of any exception, after its type if it is not one of ours; at most 300 characters."""
     text = " ".join(str(error).split())

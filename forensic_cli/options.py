@@ -1,5 +1,6 @@
 """A detector's options: from what the user typed to the detector's own frozen dataclass, and back to JSON."""
 
+import math
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, replace
@@ -108,6 +109,8 @@ def _parse(kind: Any, text: str, default: Any) -> Any:
         return _WORDS[text.lower()]
     if kind is Path:
         return _file(text)
+    if kind is float and not math.isfinite(float(text)):
+        raise ValueError("not a finite number")
     return kind(text)
 
 
@@ -120,7 +123,8 @@ def _file(text: str) -> Path:
 
 def _weights(text: str, default: Any) -> Weights:
     """Other weights for the same network: what was known of the default's bytes does not hold for them."""
-    source, _, revision = text.partition("@") if not text.startswith((".", "/", "~")) else (text, "", "")
+    literal = text.startswith((".", "/", "~")) or Path(text).exists()
+    source, _, revision = (text, "", "") if literal else text.partition("@")
     base = default if isinstance(default, Weights) else Weights(source)
     return replace(base, source=source, revision=revision or None, licence="unknown", bytes=None, sha256={})
 

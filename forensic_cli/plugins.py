@@ -1,9 +1,12 @@
 """Finds plugins without importing them, and imports those that are asked for so that a broken one harms nobody else."""
 
+import hashlib
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +18,7 @@ from forensic_cli import hookspecs
 from forensic_cli.detector import Detector
 from forensic_cli.entries import DETECTORS, OURS, REPORTS, Entry, defaults, find
 from forensic_cli.errors import PluginError, UsageError, nearest, reason
+from forensic_cli.options import options_of
 from forensic_cli.report import Report
 
 _KINDS: dict[str, type] = {DETECTORS: Detector, REPORTS: Report}
@@ -116,15 +120,18 @@ class Plugins:
 
     def _load_file(self, path: Path) -> None:
         entry = Entry(DETECTORS, path.stem, "", str(path), "(loose file)")
-        name = f"forensic_loose_{path.stem}"
+        name = f"forensic_loose_{hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:12]}"
         spec = importlib.util.spec_from_file_location(name, path)
         if spec is None or spec.loader is None or not path.is_file():
             raise PluginError(f"{path}: not a Python file")
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module  # dataclasses look their module up there
         try:
-            spec.loader.exec_module(module)
-        except (Exception, SystemExit) as error:
+            with redirect_stdout(sys.stderr):
+                spec.loader.exec_module(module)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raise PluginError(f"{path}: {reason(error)}") from error
         self._register(entry, module)
 
@@ -142,11 +149,14 @@ class Plugins:
         manager = pluggy.PluginManager("forensic")
         manager.add_hookspecs(hookspecs)
         try:
-            manager.register(module, name=entry.name)
-            manager.check_pending()
-            manager.hook.register_detectors(register=registrar(DETECTORS))
-            manager.hook.register_reports(register=registrar(REPORTS))
-        except (Exception, SystemExit) as error:
+            with redirect_stdout(sys.stderr):
+                manager.register(module, name=entry.name)
+                manager.check_pending()
+                manager.hook.register_detectors(register=registrar(DETECTORS))
+                manager.hook.register_reports(register=registrar(REPORTS))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raise _blame(entry, error) from error
         if not any(offered.values()) or (entry.module and entry.name not in offered[entry.group]):
             raise _blame(entry, PluginError(f"registers no {_NOUNS[entry.group]} {entry.name!r}"))
@@ -158,16 +168,32 @@ class Plugins:
             raise PluginError(f"may register {entry.name!r} or {entry.name + '.VARIANT'!r}, not {name!r}")
         if not (isinstance(factory, type) and issubclass(factory, _KINDS[group])):
             raise PluginError(f"{name!r} is not a subclass of {_KINDS[group].__name__}")
+        if group == DETECTORS:
+            _check_detector(name, factory)
         owner = self._offers[group].get(name)
         taken = owner.entry if owner else next((one for one in self._entries(group) if one.name == name), entry)
-        if taken != entry:
+        if (taken.distribution, taken.version) != (entry.distribution, entry.version):
             raise PluginError(f"{name!r} is the name of {taken} already")
+
+
+def _check_detector(name: str, factory: type) -> None:
+    looks_at = getattr(factory, "looks_at", None)
+    if looks_at not in ("pixels", "file"):
+        raise PluginError(f"{name!r} looks at {looks_at!r}; expected 'pixels' or 'file'")
+    try:
+        list(options_of(factory.Options))  # type: ignore[attr-defined]
+        hash(factory.Options())  # type: ignore[attr-defined]
+    except Exception as error:
+        raise PluginError(f"the Options of {name!r} cannot be used ({reason(error)})") from error
 
 
 def _imported(entry: Entry) -> Any:
     try:
-        return importlib.import_module(entry.module)
-    except (Exception, SystemExit) as error:
+        with redirect_stdout(sys.stderr):  # what a plugin prints must not get into a report
+            return importlib.import_module(entry.module)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a strange plugin may raise anything; it must not end `forensic doctor`
         raise _blame(entry, error) from error
 
 

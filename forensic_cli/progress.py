@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from threading import Thread
 
 from forensic_cli.records import Summary
@@ -22,7 +22,8 @@ class Silent(AbstractContextManager["Silent"]):
 
     def say(self, line: str) -> None:
         """A line for a person."""
-        print(f"forensic: {visible(line)}", file=sys.stderr)  # noqa: T201  words for people
+        with suppress(OSError):  # nobody may be there to hear it
+            print(f"forensic: {visible(line)}", file=sys.stderr)  # noqa: T201  words for people
 
 
 class Bar(Silent):
@@ -82,4 +83,4 @@ class Bar(Silent):
 
 def observer(arguments: Sequence[str], count: Callable[..., int | None], quiet: bool) -> Silent:
     """A bar where stderr is a terminal, silence elsewhere."""
-    return Bar(lambda tick: count(arguments, tick)) if sys.stderr.isatty() and not quiet else Silent()
+    return Bar(lambda tick: count(arguments, tick)) if sys.stderr and sys.stderr.isatty() and not quiet else Silent()

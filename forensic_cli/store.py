@@ -49,17 +49,41 @@ class Store:
             self._open()
 
     def _open(self) -> None:
-        fresh = not self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        (application,) = self._db.execute("PRAGMA application_id").fetchone()
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if not fresh and (application, version) != (_APPLICATION, _VERSION):
-            raise StoreError(f"{self.path} is not a store of this forensic: name another with --store, or use --no-store")
-        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA busy_timeout = 30000")
+        self._check()  # before anything is written to what may be somebody else's
+        self._patiently("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
-        if fresh:
+        self._patiently("BEGIN IMMEDIATE")
+        try:
+            self._check()
+            for statement in _SCHEMA.split(";"):
+                self._db.execute(statement)
             self._db.execute(f"PRAGMA application_id = {_APPLICATION}")
             self._db.execute(f"PRAGMA user_version = {_VERSION}")
-            self._db.executescript(_SCHEMA)
+            self._db.execute("COMMIT")
+        finally:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+
+    def _check(self) -> None:
+        tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        (application,) = self._db.execute("PRAGMA application_id").fetchone()
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if tables and (application, version) != (_APPLICATION, _VERSION):
+            what = f"{self.path} is not a store of this version of forensic"
+            raise StoreError(f"{what}: name another with --store, or use --no-store")
+
+    def _patiently(self, statement: str) -> None:
+        """Some locks of a store that is just being made do not honour SQLite's own timeout."""
+        for _ in range(100):
+            try:
+                self._db.execute(statement)
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error):
+                    raise
+                time.sleep(0.05)
+        self._db.execute(statement)
 
     def close(self) -> None:
         with self._lock:
@@ -95,13 +119,13 @@ class Store:
     def save(
         self,
         results: Iterable[tuple[ImageRef, dict[str, Finding]]],
-        files: Iterable[tuple[str, os.stat_result, str]] = (),
+        files: Iterable[tuple[str, os.stat_result, str, int]] = (),
     ) -> None:
         """File finished findings (`{key: finding}` for each image) and the digests of files just read; all or nothing.
 
-        The digest of a file that changed in the last two seconds is not noted: it may change again unseen.
+        A file is a path, its status, its digest and the time (ns) when reading began. The digest of a file that changed
+        in the two seconds before is not noted: it may have changed again unseen.
         """
-        now = time.time_ns()
         images, findings = [], []
         for ref, found in results:
             digest = bytes.fromhex(ref.sha256)
@@ -109,8 +133,8 @@ class Store:
             findings += [(digest, bytes.fromhex(key), _body(finding)) for key, finding in found.items()]
         digests = [
             (_name(path), *_state(stat), bytes.fromhex(digest))
-            for path, stat, digest in files
-            if now - max(stat.st_mtime_ns, stat.st_ctime_ns) > _SETTLED
+            for path, stat, digest, read_at in files
+            if read_at - max(stat.st_mtime_ns, stat.st_ctime_ns) > _SETTLED
         ]
         with self._told(), self._lock:
             self._db.execute("BEGIN IMMEDIATE")
@@ -159,7 +183,7 @@ class NoStore:
     def save(
         self,
         results: Iterable[tuple[ImageRef, dict[str, Finding]]],
-        files: Iterable[tuple[str, os.stat_result, str]] = (),
+        files: Iterable[tuple[str, os.stat_result, str, int]] = (),
     ) -> None:
         pass
 
@@ -183,7 +207,7 @@ class Forgiving:
     def save(
         self,
         results: Sequence[tuple[ImageRef, dict[str, Finding]]],
-        files: Sequence[tuple[str, os.stat_result, str]] = (),
+        files: Sequence[tuple[str, os.stat_result, str, int]] = (),
     ) -> None:
         self._try(lambda store: store.save(results, files))
 
@@ -211,4 +235,4 @@ def _state(stat: os.stat_result) -> tuple[int, int, int, int]:
 def _body(finding: Finding) -> str:
     """What of a finding is worth keeping: no method (the key has it), nothing absent."""
     row = {name: value for name, value in finding.to_json().items() if value is not None and name != "method"}
-    return json.dumps(row, ensure_ascii=False, allow_nan=False)
+    return json.dumps(row, allow_nan=False)

@@ -59,6 +59,8 @@ def test_none_can_be_typed():
         ({"kind": "on"}, "did you mean one?"),
         ({"deep": "perhaps"}, "yes|no"),
         ({"trust": "/no/such/file"}, "no such file"),
+        ({"ratio": "nan"}, "not a finite number"),
+        ({"ratio": "inf"}, "not a finite number"),
     ],
 )
 def test_what_does_not_fit_is_told(settings, message):
@@ -106,3 +108,9 @@ def test_defaults_can_be_typed_back():
         text = options.typed(option.default)
         if option.name != "weights":
             assert getattr(options.build(Options, {option.name: text}, "demo"), option.name) == option.default
+
+
+def test_a_folder_with_an_at_sign_is_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models@v2").mkdir()
+    assert options.build(Options, {"weights": "models@v2"}, "demo").weights.source == "models@v2"

@@ -10,6 +10,11 @@ from forensic_cli.errors import PluginError, UsageError
 from forensic_cli.plugins import Offer, Plugins
 from installing import DETECTOR, install
 
+ATTRIBUTE = DETECTOR.format(name="stranger").replace("    def score", "    {}\n    def score").replace("{!r}", "")
+OPTIONS = "from dataclasses import dataclass\n" + DETECTOR.format(name="stranger").replace(
+    "    def score", "    @dataclass(frozen=True)\n    class Options:\n        {}\n    def score"
+)
+
 
 @pytest.fixture
 def site(tmp_path, monkeypatch):
@@ -77,6 +82,10 @@ def test_variants(site):
         (DETECTOR.replace("Mine)", "len)").format(name="stranger"), "is not a subclass of Detector"),
         (DETECTOR.replace("(register)", "(register, more)").format(name="stranger"), "more"),
         (DETECTOR.replace("detectors", "detektors").format(name="stranger"), "unknown hook"),
+        ("class Odd(BaseException): pass\nraise Odd('stop')", "Odd: stop"),
+        (ATTRIBUTE.format("looks_at = 'pixel'"), "looks at 'pixel'"),
+        (OPTIONS.format("size: int"), "Options of 'stranger' cannot be used"),
+        (OPTIONS.format("size: 'Nowhere' = 1"), "NameError"),
     ],
 )
 def test_a_broken_plugin_is_blamed_by_name_and_harms_nobody(site, code, message):
@@ -155,3 +164,16 @@ def test_every_first_party_plugin_is_in_the_metadata():
             path.stem for path in (root / package).iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()
         }
         assert files - {"__init__"} == {one.name for one in entries.installed(group) if one.distribution == "forensic-cli"}
+
+
+def test_one_module_may_offer_a_detector_and_a_report_of_one_name(site):
+    code = DETECTOR.format(name="both") + (
+        "\nfrom forensic_cli import Report\nclass R(Report):\n    def write(self, scan, stream): pass\n"
+        "@hookimpl\ndef register_reports(register):\n    register('both', R)\n"
+    )
+    install(site, "both", code=code)
+    metadata = site / "both-0.1.dist-info" / "entry_points.txt"
+    metadata.write_text(metadata.read_text() + "[forensic.reports]\nboth = both\n")
+    plugins = Plugins()
+    assert plugins.detector("both").name == "both"
+    assert type(plugins.report("both")).__name__ == "R"

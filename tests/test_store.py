@@ -1,6 +1,10 @@
 import os
 import sqlite3
+import subprocess
+import sys
 import threading
+import time
+from contextlib import closing
 
 import pytest
 
@@ -45,7 +49,7 @@ def test_a_digest_is_remembered_until_the_file_changes(store, tmp_path):
     path = tmp_path / "photo.jpg"
     path.write_bytes(b"x")
     stat = aged(path)
-    store.save([], [(str(path), stat, A)])
+    store.save([], [(str(path), stat, A, time.time_ns())])
     assert store.digests([(str(path), stat), ("other", stat)]) == [A, None]
     path.write_bytes(b"y")
     assert store.digests([(str(path), os.stat(path))]) == [None]
@@ -54,7 +58,7 @@ def test_a_digest_is_remembered_until_the_file_changes(store, tmp_path):
 def test_a_file_that_changed_just_now_is_not_trusted(store, tmp_path):
     path = tmp_path / "photo.jpg"
     path.write_bytes(b"x")
-    store.save([], [(str(path), os.stat(path), A)])
+    store.save([], [(str(path), os.stat(path), A, os.stat(path).st_mtime_ns + 10**9)])
     assert store.digests([(str(path), os.stat(path))]) == [None]
 
 
@@ -62,7 +66,7 @@ def test_names_that_are_not_utf8(store, tmp_path):
     path = tmp_path / os.fsdecode(b"\xff\n.jpg")
     path.write_bytes(b"x")
     stat = aged(path)
-    store.save([], [(str(path), stat, A)])
+    store.save([], [(str(path), stat, A, time.time_ns())])
     assert store.digests([(str(path), stat)]) == [A]
 
 
@@ -94,6 +98,25 @@ def test_threads_share_it(store):
     for thread in threads:
         thread.join()
     assert len(store.images([f"{n * 100 + s:064x}" for n in range(4) for s in range(20)])) == 80
+
+
+def test_a_store_that_was_left_half_made_is_completed(tmp_path):
+    path = tmp_path / "s.sqlite"
+    Store(path).close()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("DROP TABLE image")
+    with closing(Store(path)) as again:
+        assert again.images([A]) == {}
+
+
+def test_many_may_open_a_new_store_at_once(tmp_path):
+    code = "import sys; from pathlib import Path; from forensic_cli.store import Store; Store(Path(sys.argv[1])).close()"
+    for number in range(3):
+        started = [
+            subprocess.Popen([sys.executable, "-c", code, str(tmp_path / f"{number}.sqlite")], stderr=subprocess.PIPE)
+            for _ in range(4)
+        ]
+        assert [(one.communicate()[1], one.returncode) for one in started] == [(b"", 0)] * 4
 
 
 def test_a_file_that_is_no_store(tmp_path):

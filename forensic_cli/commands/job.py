@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import TextIO
 
 from forensic_cli import paths
 from forensic_cli.commands import outputs
@@ -42,7 +43,7 @@ class Job:
         """Scan and deliver the reports; what was found so far is delivered in any case."""
         run = runs.begin(self.methods, self.session, shlex.join(["forensic", *sys.argv[1:]]))
         live = outputs.live(targets)
-        quiet = live is not None and sys.stdout.isatty()  # rows and a bar would overwrite each other
+        quiet = live is not None and _on_terminal(sys.stdout)  # rows and a bar would overwrite each other
         trouble = [method.error for method in self.methods if method.error]
         tally = Tally()
         with closing(self.store), closing(Spool()) as spool:
@@ -52,7 +53,7 @@ class Job:
                 try:
                     live_or_spool = live.write if live else spool.fill
                     live_or_spool(self._records(watcher, tally, lambda: interrupts.requested))
-                except Stopped as error:
+                except (Stopped, ReportError) as error:
                     trouble.append(str(error))
                     watcher.say(str(error))
             if not live:
@@ -74,7 +75,7 @@ class Job:
 
     def _records(self, watcher: Silent, tally: Tally, stop: Callable[[], bool]) -> Iterator[FileRecord]:
         for record in scan(
-            paths.find(self.paths, sys.stdin.buffer),
+            paths.find(self.paths, getattr(sys.stdin, "buffer", None)),
             self.methods,
             self.session,
             self.store,
@@ -88,6 +89,10 @@ class Job:
             tally.count(record)
             watcher.update(tally.summary)
             yield record
+
+
+def _on_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
 
 
 def _sentence(summary: Summary) -> str:

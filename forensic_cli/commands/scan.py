@@ -74,7 +74,7 @@ def scan(
 
     chosen = settings(set_, weights)
     plugins = Plugins(plugin or ())
-    targets = outputs.plan(output or [], format_, plugins, terminal=sys.stdout.isatty())
+    targets = outputs.plan(output or [], format_, plugins, terminal=bool(sys.stdout and sys.stdout.isatty()))
     offers = roster.offers(method_names(methods), plugins, chosen)
     session, runtime, usual_size = _place(offers, device, dtype, seed, offline)
     job = Job(
@@ -107,9 +107,16 @@ def _place(offers: Sequence[Offer], device: str, dtype: str, seed: int, offline:
 
 def _store(path: Path | None, none: bool) -> AnyStore:
     from forensic_cli.cache import cache_folder
-    from forensic_cli.errors import UsageError
+    from forensic_cli.errors import StoreError, UsageError
+    from forensic_cli.progress import Silent
     from forensic_cli.store import NoStore, Store
 
     if none and path:
         raise UsageError("--store and --no-store exclude each other")
-    return NoStore() if none else Store(path or cache_folder() / "scores.sqlite")
+    if none or path:
+        return Store(path) if path else NoStore()
+    try:
+        return Store(cache_folder() / "scores.sqlite")
+    except (StoreError, UsageError) as error:  # nobody asked for this one by name
+        Silent().say(f"{error}; this scan goes on without a store")
+        return NoStore()

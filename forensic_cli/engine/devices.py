@@ -13,9 +13,9 @@ DTYPES = ("float32", "bfloat16", "float16")
 def choose_device(word: str) -> str:
     """A torch device for "auto", "cpu", "cuda", "cuda:N" or "mps". Raises UsageError if it is not there."""
     name, _, index = word.partition(":")
-    if name == "auto":
+    if word == "auto":
         return "cuda:0" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    if name not in ("cpu", "cuda", "mps") or (index and not (name == "cuda" and index.isdigit())):
+    if name not in ("cpu", "cuda", "mps") or (index and not (name == "cuda" and index.isascii() and index.isdecimal())):
         raise UsageError(f"--device {word}: expected auto, cpu, cuda, cuda:N or mps")
     if name == "mps" and not torch.backends.mps.is_available():
         raise UsageError("--device mps: this machine has no Apple GPU that torch can use")
@@ -36,7 +36,9 @@ def batch_size(device: str) -> int:
 
 
 def torch_runtime(device: str) -> Runtime:
-    """Inference mode, and how this device says that it is out of memory."""
+    """Inference mode without TensorFloat-32, whose ten bits would break the promise of equal scores in any batch."""
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
 
     def free() -> None:
         gc.collect()
@@ -45,4 +47,4 @@ def torch_runtime(device: str) -> Runtime:
         elif device == "mps":
             torch.mps.empty_cache()
 
-    return Runtime(torch.inference_mode, (MemoryError, torch.OutOfMemoryError), free)
+    return Runtime(torch.inference_mode, free)

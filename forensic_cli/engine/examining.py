@@ -1,37 +1,39 @@
 """Runs detectors on batches so that one image, one detector or too small a memory takes nobody else down."""
 
+import json
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from dataclasses import dataclass, replace
+from math import isfinite
 
 from forensic_cli.detector import Batch, Session
 from forensic_cli.engine.loading import Loaded
 from forensic_cli.engine.methods import Method
-from forensic_cli.errors import PluginError, Stopped, WeightsError, reason
+from forensic_cli.errors import PluginError, WeightsError, out_of_memory, reason
 from forensic_cli.records import Finding
 
 Results = list[dict[str, Finding]]
 
+_TOO_LARGE = "out of memory on a single image"
+
 
 @dataclass(frozen=True)
 class Runtime:
-    """What the engine needs of a numerical library: a context for inference, its out-of-memory errors, a way to free."""
+    """What the engine needs of a numerical library: a context for inference, and a way to free memory."""
 
     inference: Callable[[], AbstractContextManager[object]] = nullcontext
-    out_of_memory: tuple[type[BaseException], ...] = (MemoryError,)
     free: Callable[[], None] = lambda: None
 
 
 class Examiner:
     """Shows batches to the methods of one run. `limit` is the batch size that was found to fit into memory so far."""
 
-    def __init__(self, session: Session, methods: Sequence[Method], runtime: Runtime, limit: int, strict: bool) -> None:
+    def __init__(self, session: Session, methods: Sequence[Method], runtime: Runtime, limit: int) -> None:
         self.limit = limit
         self._session = session
         self._methods = methods
         self._runtime = runtime
-        self._strict = strict
         self._dead: dict[str, str] = {}
 
     def examine(self, group: Sequence[Loaded]) -> Results:
@@ -46,8 +48,11 @@ class Examiner:
                     parties.setdefault(lacking, []).append(index)
             for lacking, indices in parties.items():
                 party = [method for method in methods if method.name in lacking]
-                for index, findings in zip(indices, self._party([group[i] for i in indices], party), strict=True):
-                    results[index] |= findings
+                first = {group[index].sha256: index for index in reversed(indices)}  # copies are examined once
+                found = self._party([group[index] for index in first.values()], party)
+                of = dict(zip(first, found, strict=True))
+                for index in indices:
+                    results[index] |= of[group[index].sha256]
         return results
 
     def _party(self, group: Sequence[Loaded], methods: Sequence[Method]) -> Results:
@@ -73,33 +78,36 @@ class Examiner:
         try:
             return self._asked(method, batch)
         except WeightsError as error:
-            self._fail(method, error)
             self._dead[method.name] = reason(error)
             return [Finding(method.name, error=self._dead[method.name])] * len(group)
         except (Exception, SystemExit) as error:
-            memory = isinstance(error, self._runtime.out_of_memory)
-            text = "out of memory on a single image" if memory else reason(error)
+            memory = out_of_memory(error)
             if len(group) == 1:
-                self._fail(method, error)
-                return [Finding(method.name, error=text)]
+                return [Finding(method.name, error=_TOO_LARGE if memory else reason(error))]
         step = (len(group) + 1) // 2 if memory else 1
         if memory:
             batch.forget()
             self._runtime.free()
-            self.limit = min(self.limit, step)
         parts = [group[start : start + step] for start in range(0, len(group), step)]
-        return [finding for part in parts for finding in self._examine(method, part, self._batch(part))]
+        findings = [finding for part in parts for finding in self._examine(method, part, self._batch(part))]
+        if memory and not any(finding.error == _TOO_LARGE for finding in findings):
+            self.limit = min(self.limit, step)  # one giant among the images would not tell what fits
+        return findings
 
     def _asked(self, method: Method, batch: Batch) -> list[Finding]:
         with self._runtime.inference(), redirect_stdout(sys.stderr):  # a chatty plugin must not write into a report
             findings = method.detector.examine(batch)
         if len(findings) != len(batch) or not all(isinstance(finding, Finding) for finding in findings):
             raise PluginError(f"{method.use.distribution}: {len(findings)} findings for {len(batch)} images")
-        return [
-            replace(finding, method=method.name, score=None if finding.score is None else float(finding.score))
-            for finding in findings
-        ]
+        return [_sound(finding, method.name) for finding in findings]
 
-    def _fail(self, method: Method, error: BaseException) -> None:
-        if self._strict:
-            raise Stopped(f"{method.name}: {reason(error)} (--strict stops at the first failure)") from error
+
+def _sound(finding: Finding, method: str) -> Finding:
+    """The finding with plain numbers, fit for every report. Raises TypeError or ValueError where it cannot be."""
+    score = None if finding.score is None else float(finding.score)
+    if score is not None and not isfinite(score):
+        return Finding(method, error=f"the score is {score}")
+    seconds = None if finding.seconds is None else float(finding.seconds)
+    sound = replace(finding, method=method, score=score, seconds=seconds, claims=tuple(finding.claims))
+    json.dumps(sound.to_json(), allow_nan=False)
+    return sound

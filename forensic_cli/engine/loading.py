@@ -1,12 +1,14 @@
 """Reads, hashes and decodes files in threads ahead of the detectors, in order and within a bounded number of bytes."""
 
 import os
+import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from itertools import islice
-from threading import Condition
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from queue import Empty, Full, Queue
+from threading import Condition, Thread
 
 import numpy as np
 
@@ -21,6 +23,8 @@ Found = Candidate | Skipped | Failure
 
 _BUDGET = 512 << 20  # bytes of files and pixels that wait for the detectors
 _CHUNK = 256  # files looked up in the store at once
+_WAITING = 4 * _CHUNK  # files that wait behind one that is still being read
+_PATIENCE = 0.2  # seconds without a new path after which a source counts as slow
 
 
 @dataclass
@@ -32,6 +36,7 @@ class Loaded:
     reason: str | None = None
     sha256: str | None = None
     stat: os.stat_result | None = None
+    read_at: int = 0
     ref: ImageRef | None = None
     known: dict[str, Finding] = field(default_factory=dict)
     content: bytes | None = None
@@ -75,6 +80,50 @@ class Budget:
             self._changed.notify_all()
 
 
+class Feed:
+    """Takes things from an iterator in a thread, so that nobody waits for a slow one: a list still being written."""
+
+    def __init__(self, source: Iterable[Found]) -> None:
+        self._queue: Queue[Found | BaseException | None] = Queue(_WAITING)
+        self._closed = False
+        Thread(target=self._run, args=(source,), daemon=True, name="forensic-find").start()
+
+    def close(self) -> None:
+        self._closed = True
+
+    def chunks(self) -> Iterator[list[Found]]:
+        """What has come by now, at most `_CHUNK` at once; an empty list where nothing comes for a while."""
+        while True:
+            chunk: list[Found] = []
+            with suppress(Empty):
+                while len(chunk) < _CHUNK:
+                    item = self._queue.get(timeout=_PATIENCE) if not chunk else self._queue.get_nowait()
+                    if item is None or isinstance(item, BaseException):
+                        yield chunk
+                        if item is not None:
+                            raise item
+                        return
+                    chunk.append(item)
+            yield chunk
+
+    def _run(self, source: Iterable[Found]) -> None:
+        last = None
+        try:
+            for item in source:
+                if not self._put(item):
+                    return
+        except Exception as error:  # raised again where the chunks are taken
+            last = error
+        self._put(last)
+
+    def _put(self, item: "Found | BaseException | None") -> bool:
+        while not self._closed:
+            with suppress(Full):
+                self._queue.put(item, timeout=_PATIENCE)
+                return True
+        return False
+
+
 class Loader:
     """Brings files to the methods of one run."""
 
@@ -86,25 +135,36 @@ class Loader:
         self._ahead = ahead + workers
         self._budget = Budget(_BUDGET)
 
-    def load(self, found: Iterable[Found]) -> Generator[Loaded, None, None]:
-        """Yield everything found, in order; the pixels of at most `ahead` files and of a bounded size wait meanwhile."""
+    def load(self, found: Iterable[Found]) -> Generator[Loaded | None, None, None]:
+        """Yield everything found, in order, and None whenever the source is slow.
+
+        The pixels of at most `ahead` files and of a bounded size wait meanwhile.
+        """
         waiting: deque[Loaded | tuple[int, Future[Loaded]]] = deque()
         busy = ticket = 0
+        feed = Feed(found)
         pool = ThreadPoolExecutor(self._workers, thread_name_prefix="forensic-read")
         try:
-            for item in self._looked_up(found):
+            for item in self._looked_up(feed):
+                if item is None:
+                    while waiting:
+                        yield self._take(waiting.popleft())
+                    busy = 0
+                    yield None
+                    continue
                 if isinstance(item, Loaded):
                     waiting.append(item)
                 else:
                     waiting.append((ticket, pool.submit(self._load, ticket, item)))
                     ticket, busy = ticket + 1, busy + 1
-                while busy > self._ahead or (waiting and isinstance(waiting[0], Loaded)):
+                while busy > self._ahead or len(waiting) > _WAITING or (waiting and isinstance(waiting[0], Loaded)):
                     first = waiting.popleft()
                     busy -= not isinstance(first, Loaded)
                     yield self._take(first)
             while waiting:
                 yield self._take(waiting.popleft())
         finally:
+            feed.close()
             self._budget.close()
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -116,10 +176,9 @@ class Loader:
         self._budget.hand_over(ticket, loaded.size)
         return loaded
 
-    def _looked_up(self, found: Iterable[Found]) -> Iterator["Loaded | Candidate"]:
-        """What the store knows completely, without opening a file, is loaded already."""
-        source = iter(found)
-        while chunk := list(islice(source, _CHUNK)):
+    def _looked_up(self, feed: Feed) -> Iterator["Loaded | Candidate | None"]:
+        """What the store knows completely is loaded already, without a file being opened."""
+        for chunk in feed.chunks():
             candidates = [one for one in chunk if isinstance(one, Candidate)]
             digests = self._store.digests([(one.path, one.stat) for one in candidates])
             known = [digest for digest in digests if digest]
@@ -134,9 +193,11 @@ class Loader:
                     digest = digest_of[id(one)]
                     ref = refs.get(digest) if digest else None
                     if digest and ref and findings[digest].keys() >= self._keys.keys():
-                        yield Loaded(one.path, sha256=digest, ref=_at(ref, one.path), known=findings[digest])
+                        yield Loaded(one.path, sha256=digest, ref=replace(ref, path=one.path), known=findings[digest])
                     else:
                         yield one
+            if not chunk:
+                yield None
 
     def _load(self, ticket: int, candidate: Candidate) -> Loaded:
         """Read one file, and decode it if a method that looks at pixels has not seen it yet."""
@@ -145,6 +206,7 @@ class Loader:
         try:
             held = candidate.stat.st_size
             self._budget.acquire(ticket, held)
+            loaded.read_at = time.time_ns()
             content, loaded.stat = images.read(candidate.path)
             loaded.sha256 = images.digest(content)
             header = images.probe(content)
@@ -162,10 +224,8 @@ class Loader:
             loaded.status, loaded.reason = ("failed" if wrong else "skipped"), str(error)
         except ImageError as error:
             loaded.status, loaded.reason = "failed", str(error)
+        except MemoryError:
+            loaded.status, loaded.reason = "failed", "not enough memory to read it"
         finally:
             self._budget.release(held - loaded.size)
         return loaded
-
-
-def _at(ref: ImageRef, path: str) -> ImageRef:
-    return ImageRef(path, ref.sha256, ref.bytes, ref.format, ref.width, ref.height)

@@ -1,10 +1,10 @@
 """From the names that a user typed to detectors ready to run, with everything that their numbers depend on."""
 
 import hashlib
-import inspect
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 from forensic_cli import __version__, images, options
 from forensic_cli.detector import Detector, Session
 from forensic_cli.entries import DETECTORS
-from forensic_cli.errors import PluginError, UsageError, WeightsError, nearest, reason
+from forensic_cli.errors import ForensicError, PluginError, UsageError, WeightsError, nearest, reason
 from forensic_cli.plugins import Offer, Plugins
 from forensic_cli.records import MethodUse
 from forensic_cli.weights import Located, locate
@@ -63,18 +63,21 @@ def prepare(chosen: Sequence[Offer], settings: Settings, session: Session) -> li
 
 
 def _prepare(offer: Offer, settings: Mapping[str, str], session: Session) -> Method:
-    chosen = options.build(offer.factory.Options, settings, offer.name)  # type: ignore[attr-defined]
+    try:
+        chosen = options.build(offer.factory.Options, settings, offer.name)  # type: ignore[attr-defined]
+        with redirect_stdout(sys.stderr):
+            detector: Detector = offer.factory(session, chosen)
+    except ForensicError:
+        raise
+    except Exception as problem:
+        raise PluginError(f"{offer.entry}: {reason(problem)}") from problem
+    detector.name = offer.name
     located: list[Located] = []
     error = None
     try:
         located = [locate(weights, offline=session.offline) for weights in options.weights_of(chosen)]
     except WeightsError as problem:
         error = f"{offer.name}: {problem}".replace("METHOD", offer.name)
-    try:
-        detector: Detector = offer.factory(session, chosen)
-    except Exception as problem:
-        raise PluginError(f"{offer.entry}: {reason(problem)}") from problem
-    detector.name = offer.name
     use = MethodUse(
         name=offer.name,
         distribution=offer.entry.distribution,
@@ -117,16 +120,15 @@ def libraries(methods: Sequence[Method]) -> dict[str, str]:
 
 def _sources(factory: type) -> str:
     """A digest of the plugin's own code, so that an author who edits it does not meet his old scores."""
-    module = sys.modules.get(factory.__module__)
-    path = Path(inspect.getsourcefile(module) or "") if module else Path()
-    files = sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
-    return _digest(*files)
+    top = sys.modules.get(factory.__module__.partition(".")[0])
+    path = Path(getattr(top, "__file__", None) or "nowhere")
+    return _digest(*(sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]))
 
 
 def _host_code() -> str:
     """A digest of the host's code that stands between the bytes of a file and a detector's score."""
     folder = Path(images.__file__).parent
-    return _digest(folder / "images.py", *sorted((folder / "features").glob("*.py")))
+    return _digest(folder / "images.py", folder / "detector.py", *sorted((folder / "features").glob("*.py")))
 
 
 def _digest(*files: Path) -> str:

@@ -26,12 +26,11 @@ class Tally:
     def count(self, record: FileRecord) -> None:
         old = self.summary
         label = record.verdict.label if record.verdict else None
-        broken = record.status == "failed" or any(finding.error for finding in record.findings)
         self.summary = Summary(
             found=old.found + 1,
             scanned=old.scanned + (record.status == "ok"),
             skipped=old.skipped + (record.status == "skipped"),
-            failed=old.failed + broken,
+            failed=old.failed + bool(_failure(record)),
             from_store=old.from_store + record.from_store,
             generated=old.generated + (label == "generated"),
             inconclusive=old.inconclusive + (label == "inconclusive"),
@@ -55,12 +54,12 @@ def scan(
 ) -> Iterator[FileRecord]:
     """Yield one record for each thing found, in order.
 
-    `stop` is asked between batches. A store that fails is left alone after one `warn`. Raises Stopped at the first
-    failure of a file or a method if `strict`.
+    `stop` is asked between batches. A store that fails is left alone after one `warn`. If `strict`, raises Stopped after
+    the first record of a file or a method that failed; what its batch found is kept.
     """
     able = [method for method in methods if not method.error]
     kept = Forgiving(store, warn)
-    examiner = Examiner(session, able, runtime, batch_size, strict)
+    examiner = Examiner(session, able, runtime, batch_size)
     loading = Loader(able, kept, workers, ahead=2 * batch_size).load(found)
     try:
         for group in _groups(loading, examiner):
@@ -68,20 +67,33 @@ def scan(
             _save(kept, able, group, results)
             for loaded, fresh in zip(group, results, strict=True):
                 record = _record(loaded, fresh, methods)
-                if strict and record.status == "failed":
-                    raise Stopped(f"{record.path}: {record.reason} (--strict stops at the first failure)")
                 yield record
+                if strict and (failure := _failure(record)):
+                    raise Stopped(f"{record.path}: {failure} (--strict stops at the first failure)")
             if stop():
                 break
     finally:
         loading.close()
 
 
-def _groups(loading: Iterable[Loaded], examiner: Examiner) -> Iterator[list[Loaded]]:
-    """Consecutive files, as many as fit one batch of work; files that need none ride along."""
+def _failure(record: FileRecord) -> str | None:
+    """What went wrong with a file, or with the first method that failed on it."""
+    wrong = [f"{finding.method}: {finding.error}" for finding in record.findings if finding.error]
+    return record.reason if record.status == "failed" else wrong[0] if wrong else None
+
+
+def _groups(loading: Iterable[Loaded | None], examiner: Examiner) -> Iterator[list[Loaded]]:
+    """Consecutive files, as many as fit one batch of work; files that need none ride along.
+
+    None says that the source is slow just now: what there is goes out, if only to let `stop` be asked.
+    """
     group: list[Loaded] = []
     work = size = 0
     for loaded in loading:
+        if loaded is None:
+            yield group
+            group, work, size = [], 0, 0
+            continue
         group.append(loaded)
         work += loaded.size > 0
         size += loaded.size
@@ -93,13 +105,18 @@ def _groups(loading: Iterable[Loaded], examiner: Examiner) -> Iterator[list[Load
 
 
 def _save(store: Forgiving, methods: Sequence[Method], group: Sequence[Loaded], results: Results) -> None:
-    keys = {method.name: method.key for method in methods}
+    of = {method.name: method for method in methods}
     fresh = [
-        (loaded.ref, {keys[name]: finding for name, finding in found.items() if not finding.error})
+        (
+            loaded.ref,
+            {of[name].key: one for name, one in found.items() if not one.error and of[name].detector.lasting(one)},
+        )
         for loaded, found in zip(group, results, strict=True)
         if loaded.ref and loaded.stat
     ]
-    files = [(one.path, one.stat, one.sha256) for one in group if one.ref and one.stat and one.sha256]
+    files = [
+        (one.path, one.stat, one.sha256, one.read_at) for one in group if one.ref and one.stat and one.sha256 is not None
+    ]
     if fresh or files:
         store.save(fresh, files)
 
@@ -120,7 +137,7 @@ def _record(loaded: Loaded, fresh: dict[str, Finding], methods: Sequence[Method]
         height=ref.height if ref else None,
         verdict=judge(findings),
         findings=findings,
-        from_store=bool(loaded.known) and not fresh,
+        from_store=bool(loaded.known) and not fresh and loaded.status == "ok",
     )
 
 

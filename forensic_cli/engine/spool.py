@@ -3,37 +3,49 @@
 import json
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 
 from forensic_cli.errors import ReportError
 from forensic_cli.records import FileRecord
+from forensic_cli.text import encode
 
 
 class Spool:
-    """An unnamed temporary file of records; it goes away with the process, however that ends."""
+    """An unnamed temporary file of records; it goes away with the process, however that ends.
+
+    Every method but `close` raises ReportError if the temporary folder is full.
+    """
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile("w+", encoding="utf-8", buffering=1 << 20)  # noqa: SIM115  closed with us
+        with _told():
+            self._file = tempfile.TemporaryFile(buffering=1 << 20)  # noqa: SIM115  closed with us
 
     def close(self) -> None:
-        self._file.close()
+        with suppress(OSError):  # what cannot be flushed is not needed any more
+            self._file.close()
 
     def fill(self, records: Iterable[FileRecord]) -> None:
-        """Take every record. Raises ReportError if the temporary folder is full."""
+        """Take every record."""
         for record in records:
-            self._add(record)
-
-    def _add(self, record: FileRecord) -> None:
-        try:
-            self._file.write(json.dumps(record.to_json(), ensure_ascii=False, allow_nan=False) + "\n")
-        except OSError as error:
-            raise ReportError(
-                f"the temporary folder {tempfile.gettempdir()} cannot hold the report ({error.strerror}): set TMPDIR to "
-                "one with more room and scan again, finished scores are in the store"
-            ) from error
+            line = encode(record.to_json()) + b"\n"
+            with _told():
+                self._file.write(line)
 
     def records(self) -> Iterator[FileRecord]:
         """Every record so far, from the first."""
-        self._file.flush()
-        self._file.seek(0)
+        with _told():
+            self._file.flush()
+            self._file.seek(0)
         for line in self._file:
             yield FileRecord.from_json(json.loads(line))
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ReportError(
+            f"the temporary folder {tempfile.gettempdir()} cannot hold the report ({error.strerror}): set TMPDIR to one "
+            "with more room and scan again"
+        ) from error

@@ -16,6 +16,8 @@ Transform = Literal["shared", "squash", "random"]
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
+_LARGEST = 1 << 24  # pixels of a resized image
+
 
 def pixels(batch: Batch, *, transform: Transform, short: int = 256, size: int = 224) -> torch.Tensor:
     """Crops of one size as ImageNet-normalised float32 on the session's device: (N, 3, size, size).
@@ -47,9 +49,13 @@ def _cut(image: np.ndarray, seed: int, transform: Transform, short: int, size: i
         return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR))
     scale = short / min(height, width)
     target = (short, max(short, int(height * scale))) if width <= height else (max(short, int(width * scale)), short)
+    left, top = round((target[0] - size) / 2), round((target[1] - size) / 2)
+    if target[0] * target[1] > _LARGEST:  # a strip of a few rows, enlarged to gigabytes: only the window is computed
+        across, down = width / target[0], height / target[1]
+        box = (left * across, top * down, (left + size) * across, (top + size) * down)
+        return np.asarray(picture.resize((size, size), Image.Resampling.BICUBIC, box))
     if target != (width, height):
         picture = picture.resize(target, Image.Resampling.BICUBIC)
-    left, top = round((target[0] - size) / 2), round((target[1] - size) / 2)
     return np.asarray(picture.crop((left, top, left + size, top + size)))
 
 

@@ -121,5 +121,8 @@ def half(session: Session) -> torch.autocast:
 
 
 def distance(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """Squared distance of unit vectors = 2 (1 - cosine), shape (N,); exact where the cosine would round to one."""
-    return (one.double() - other.double()).square().sum(dim=-1)
+    """Squared distance of unit vectors = 2 (1 - cosine), shape (N,), float64 on the CPU (Apple GPUs have none).
+
+    Exact where the cosine would round to one.
+    """
+    return (one.cpu().double() - other.cpu().double()).square().sum(dim=-1)

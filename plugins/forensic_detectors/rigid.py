@@ -54,7 +54,7 @@ class Rigid(Detector):
         model = batch.session.once(encoder, weights=chosen.weights)
         images = batch.once(pixels, transform=transform)  # (N, 3, 224, 224)
         clean = batch.once(clean_embedding, weights=chosen.weights, transform=transform, position=chosen.position)  # (N, D)
-        total = torch.zeros(len(batch), dtype=torch.float64, device=clean.device)
+        total = torch.zeros(len(batch), dtype=torch.float64)
         for draw in range(chosen.draws):
             noise = batch.once(gaussian, shape=tuple(images.shape[1:]), draw=draw)
             with half(batch.session):

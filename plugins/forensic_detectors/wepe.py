@@ -75,7 +75,7 @@ class Wepe(Detector):
         model = session.once(encoder, weights=chosen.weights)
         clean = batch.once(clean_embedding, **shared)  # (N, D)
         hidden = batch.once(clean_tokens, **shared)  # (N, T, D): patches and positions are not perturbed
-        total = torch.zeros(len(batch), dtype=torch.float64, device=clean.device)
+        total = torch.zeros(len(batch), dtype=torch.float64)
         for draw in range(chosen.draws):
             blocks = session.once(perturbed, options=chosen, draw=draw)
             with half(session):

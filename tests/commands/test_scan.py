@@ -321,7 +321,7 @@ def test_strict_stops_at_the_first_failure(tmp_path, jpeg, capfd):
     out = tmp_path / "r.json"
     assert run(["scan", str(tmp_path), "--strict", "-o", str(out)]) == Status.FAILURES
     assert "b.jpg: " in capfd.readouterr().err
-    assert [Path(row["path"]).name for row in json.loads(out.read_text())["files"]] == ["a.jpg"]
+    assert [Path(row["path"]).name for row in json.loads(out.read_text())["files"]] == ["a.jpg", "b.jpg"]
 
 
 def test_fail_on_generated(tmp_path, photographs):
@@ -371,3 +371,91 @@ def test_half_precision_runs_and_stays_near(photo_folder, tmp_path, tiny_dinov2,
         assert half[name]["wepe"] == pytest.approx(found["wepe"], rel=0.05)
         assert half[name]["wepe"] != found["wepe"]
     assert json.loads((tmp_path / "half.json").read_text())["run"]["dtype"] == dtype
+
+
+def test_names_that_are_no_text_may_stand_in_reasons(tmp_path, jpeg):
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    (folder / "loop").symlink_to(folder)
+    (folder / "a.jpg").write_bytes(jpeg)
+    out = tmp_path / "r.json"
+    assert run(["scan", str(folder), "-o", str(out)]) == Status.DONE
+    loop = next(row for row in json.loads(out.read_text())["files"] if row["status"] == "skipped")
+    assert "caf\\xe9" in loop["reason"]
+
+
+def test_a_picture_of_one_row_costs_no_memory(tmp_path, pair):
+    import resource
+
+    from PIL import Image
+
+    Image.new("RGB", (30000, 1), (90, 120, 150)).save(tmp_path / "line.png")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert run(["scan", str(tmp_path / "line.png"), *pair, "-o", str(tmp_path / "r.json")]) == Status.DONE
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1 << 20  # KiB
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_missing_standard_streams_are_no_verdict(photo_folder, tmp_path, closed):
+    command = f"{sys.executable} -m forensic_cli scan {photo_folder} -o {tmp_path / 'r.json'} {closed}"
+    done = subprocess.run(["bash", "-c", command], check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == Status.DONE, done.stderr
+    assert json.loads((tmp_path / "r.json").read_text())["summary"]["scanned"] == 6
+
+
+def test_our_own_mistakes_are_no_verdict_either(photo_folder, monkeypatch, capfd):
+    from forensic_cli.engine import scan as engine
+
+    monkeypatch.setattr(engine, "judge", lambda findings: 1 / 0)
+    assert run(["scan", str(photo_folder), "--fail-on", "generated"]) == Status.FAILURES
+    words = capfd.readouterr().err
+    assert "ZeroDivisionError" in words
+    assert "Traceback" not in words
+
+
+def test_a_full_stdout_is_a_failure(photo_folder):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "forensic_cli", "scan", str(photo_folder)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert done.returncode == Status.FAILURES
+    assert "no space left" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_rows_come_while_the_list_is_still_written(photo_folder):
+    code = "from forensic_cli.cli import main; main()"
+    process = subprocess.Popen([sys.executable, "-c", code, "scan", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process.stdin.write(b"".join(os.fsencode(path) + b"\n" for path in sorted(photo_folder.rglob("*.jpg"))[:2]))
+    process.stdin.flush()
+    rows = [json.loads(process.stdout.readline()) for _ in range(2)]  # would wait for ever if rows waited for more paths
+    assert [row["status"] for row in rows] == ["ok", "ok"]
+    process.stdin.close()
+    assert process.wait(timeout=60) == Status.DONE
+    process.stdout.close()
+
+
+def test_a_plugin_that_prints_does_not_get_into_the_report(photo_folder, tmp_path, capfd):
+    path = tmp_path / "loud.py"
+    noise = "def __init__(self, *a):\n        print('hello')\n        super().__init__(*a)\n    def score"
+    code = SLOW.format(log=str(tmp_path / "log"), seconds=0).replace("def score", noise)
+    path.write_text("print('hello from an import')\n" + code)
+    assert run(["scan", str(photo_folder), "--plugin", str(path), "-m", "slow"]) == Status.DONE
+    streams = capfd.readouterr()
+    assert len([json.loads(line) for line in streams.out.splitlines()]) == 6
+    assert "hello from an import" in streams.err
+
+
+def test_an_unusable_default_store_is_no_reason_not_to_scan(photo_folder, tmp_path, monkeypatch, capfd):
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / "scores.sqlite").write_text("no database " * 1000)
+    monkeypatch.setenv("FORENSIC_CACHE", str(cache))
+    assert run(["scan", str(photo_folder), "-o", str(tmp_path / "r.json")]) == Status.DONE
+    assert "goes on without a store" in capfd.readouterr().err
+    assert run(["scan", str(photo_folder), "--store", str(cache / "scores.sqlite")]) == Status.USAGE

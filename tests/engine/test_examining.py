@@ -9,7 +9,7 @@ from forensic_cli.detector import Detector, Session
 from forensic_cli.engine.examining import Examiner, Runtime
 from forensic_cli.engine.loading import Loaded
 from forensic_cli.engine.methods import Method
-from forensic_cli.errors import Stopped, WeightsError
+from forensic_cli.errors import WeightsError
 from forensic_cli.records import Claim, Finding, ImageRef, MethodUse
 
 
@@ -22,12 +22,14 @@ def files(count, content=None):
     made = []
     for index in range(count):
         ref = ImageRef(f"{index}.png", f"{index:064x}", 1, "PNG", 2, 2)
-        made.append(Loaded(ref.path, ref=ref, image=np.full((2, 2, 3), index, np.uint8), content=content))
+        made.append(
+            Loaded(ref.path, sha256=ref.sha256, ref=ref, image=np.full((2, 2, 3), index, np.uint8), content=content)
+        )
     return made
 
 
-def examine(*classes, count=5, limit=8, strict=False, group=None):
-    examiner = Examiner(Session(), [method(one) for one in classes], Runtime(), limit, strict)
+def examine(*classes, count=5, limit=8, group=None):
+    examiner = Examiner(Session(), [method(one) for one in classes], Runtime(), limit)
     return examiner.examine(group or files(count)), examiner
 
 
@@ -117,7 +119,7 @@ def test_weights_that_do_not_load_are_tried_once():
             calls.names.append("score")
             raise WeightsError("no such weights")
 
-    examiner = Examiner(Session(), [method(Heavy), method(Value)], Runtime(), 8, False)
+    examiner = Examiner(Session(), [method(Heavy), method(Value)], Runtime(), 8)
     for _ in range(3):
         results = examiner.examine(files(4))
         assert {found["heavy"].error for found in results} == {"no such weights"}
@@ -190,6 +192,81 @@ def test_a_chatty_plugin_does_not_write_to_stdout(capsys):
     assert "hello" in streams.err
 
 
-def test_strict_stops():
-    with pytest.raises(Stopped, match="badthird: RuntimeError"):
-        examine(BadThird, strict=True)
+def test_one_giant_does_not_shrink_the_batches_of_all():
+    class Hungry(Value):
+        def score(self, batch):
+            if any(image.mean() == 3 for image in batch.images):
+                raise MemoryError
+            return super().score(batch)
+
+    results, examiner = examine(Hungry, count=8)
+    assert [found["hungry"].error is None for found in results] == [index != 3 for index in range(8)]
+    assert examiner.limit == 8
+
+
+@pytest.mark.parametrize(
+    "words", ["DefaultCPUAllocator: can't allocate memory: 9 bytes", "MPS backend out of memory", "CUDA out of memory."]
+)
+def test_torchs_ways_to_say_out_of_memory(words):
+    class Hungry(Value):
+        def score(self, batch):
+            if len(batch) > 1:
+                raise RuntimeError(words)
+            return super().score(batch)
+
+    results, examiner = examine(Hungry, count=4)
+    assert [found["hungry"].score for found in results] == [0, 1, 2, 3]
+    assert examiner.limit == 1
+
+
+@pytest.mark.parametrize(
+    "finding",
+    [
+        Finding("x", score=float("nan")),
+        Finding("x", score=1.0, seconds=object()),
+        Finding("x", score=1.0, claims=(object(),)),
+        Finding("x", p_value=float("inf")),
+    ],
+)
+def test_a_finding_that_fits_no_report_is_an_error_of_its_method(finding):
+    class Odd(Detector):
+        def examine(self, batch):
+            return [finding] * len(batch)
+
+    results, _ = examine(Odd, Value)
+    assert all(found["odd"].error for found in results)
+    assert [found["value"].score for found in results] == [0, 1, 2, 3, 4]
+
+
+def test_numbers_of_numpy_become_plain():
+    class Odd(Detector):
+        def examine(self, batch):
+            return [Finding("x", score=np.float32(0.5), seconds=np.float32(1)) for _ in batch.refs]
+
+    results, _ = examine(Odd)
+    assert all(type(found["odd"].score) is type(found["odd"].seconds) is float for found in results)
+
+
+def test_copies_in_a_batch_are_examined_once():
+    asked = []
+
+    class Recorder(Value):
+        def score(self, batch):
+            asked.append(len(batch))
+            return super().score(batch)
+
+    group = files(2) + files(2)
+    results, _ = examine(Recorder, group=group)
+    assert asked == [2]
+    assert [found["recorder"].score for found in results] == [0, 1, 0, 1]
+
+
+def test_a_detector_cannot_reorder_the_batch_of_others():
+    class Sorter(Detector):
+        def score(self, batch):
+            batch.images.sort(key=id)
+            return [0.0] * len(batch)
+
+    results, _ = examine(Sorter, Value)
+    assert "AttributeError" in results[0]["sorter"].error
+    assert [found["value"].score for found in results] == [0, 1, 2, 3, 4]

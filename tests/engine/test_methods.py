@@ -99,3 +99,21 @@ def test_names_are_taken_once_and_in_order():
 def test_settings_of_a_method_that_does_not_run_are_a_mistake():
     with pytest.raises(UsageError, match=r"'weep', which is not among the methods of this scan; did you mean wepe\?"):
         methods.offers(["provenance"], Plugins(), {"weep": {"size": "1"}})
+
+
+def test_the_key_changes_with_any_file_of_the_plugins_package(tmp_path, monkeypatch):
+    package = tmp_path / "pk"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "maths.py").write_text("VALUE = 1.0\n")
+    (package / "detector.py").write_text("from forensic_cli import Detector\nclass D(Detector):\n    pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    import pk.detector
+
+    def key():
+        return methods.prepare([Offer("pk", pk.detector.D, ENTRY)], {}, Session())[0].key
+
+    before = key()
+    assert key() == before
+    (package / "maths.py").write_text("VALUE = 2.0\n")
+    assert key() != before

@@ -86,3 +86,17 @@ def test_pictures_are_not_changed(photographs):
     image.flags.writeable = False
     pixels(batch([image]), transform="random")
     assert np.array_equal(image, before)
+
+
+@pytest.mark.parametrize("size", [(30000, 40), (40, 30000), (5000, 1)])
+def test_the_window_of_a_strip_is_that_of_the_whole_resize(photographs, size, monkeypatch):
+    """Within the rounding of Pillow's resampling, which starts from another corner."""
+    from forensic_cli.features import crops
+
+    image = np.asarray(photographs[0].resize(size))
+    monkeypatch.setattr(crops, "_LARGEST", 0)
+    window = uint8(pixels(batch([image]), transform="shared")).int()
+    monkeypatch.setattr(crops, "_LARGEST", 1 << 62)
+    whole = uint8(pixels(batch([image]), transform="shared")).int()
+    assert (window - whole).abs().max() <= 8
+    assert (window - whole).abs().float().mean() < 0.5

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from provenance_files import claims, exif, findings, packet, saved
 from provenance_signing import Authority, action, authority, ingredient, manifest, sign
 
-from forensic_cli import Session
+from forensic_cli import Claim, Finding, Session
 from forensic_cli.errors import UsageError
 from forensic_detectors.provenance import Provenance
 
@@ -268,3 +268,11 @@ def test_mutated_stores_never_raise(generated, data):
     finding = findings(bytes(mutant[: data.draw(st.integers(len(mutant) // 2, len(mutant)))]))[0]
     assert finding.error is None
     assert all(claim.trust != "trusted" for claim in finding.claims)
+
+
+def test_what_rests_on_a_signature_is_judged_anew_in_each_scan(generated):
+    """A certificate that was valid when a score was stored may have expired since."""
+    detector = Provenance(Session())
+    assert not detector.lasting(Finding("provenance", claims=tuple(claims(generated))))
+    assert detector.lasting(Finding("provenance", claims=(Claim("generated", "x", "y", "declared"),)))
+    assert detector.lasting(Finding("provenance"))

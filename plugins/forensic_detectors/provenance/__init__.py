@@ -62,6 +62,10 @@ class Provenance(Detector):
         """One finding per file, with claims and without a score. A file that defeats the readers gets `error`."""
         return [self._finding(data) for data in batch.contents]
 
+    def lasting(self, finding: Finding) -> bool:
+        """Certificates expire: what rests on a signature is judged anew in each scan."""
+        return not any(claim.trust in ("trusted", "signed", "invalid") for claim in finding.claims)
+
     def _finding(self, data: bytes) -> Finding:
         start = perf_counter()
         try:
