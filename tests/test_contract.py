@@ -166,6 +166,19 @@ class ByPath(Good):
         return [self.known.setdefault(ref.path, mean) for ref, mean in zip(batch.refs, means(batch), strict=True)]
 
 
+class Tired(Good):
+    """Scores a picture lower when it comes again."""
+
+    def __init__(self, session, options=None):
+        super().__init__(session, options)
+        self.seen = set()
+
+    def score(self, batch):
+        found = [mean - (ref.sha256 in self.seen) for ref, mean in zip(batch.refs, means(batch), strict=True)]
+        self.seen |= {ref.sha256 for ref in batch.refs}
+        return found
+
+
 class InTheSession(Good):
     """Remembers in the session how many batches there were."""
 
@@ -174,7 +187,7 @@ class InTheSession(Good):
         return [mean + batch.session.asked for mean in means(batch)]
 
 
-@pytest.mark.parametrize("factory", [Counting, ByPath, InTheSession])
+@pytest.mark.parametrize("factory", [Counting, ByPath, Tired, InTheSession])
 def test_memory_of_earlier_batches_is_noticed(factory):
     with pytest.raises(PluginError, match="forgets_earlier_batches"):
         check(factory)
@@ -265,6 +278,7 @@ def test_seconds_that_are_none_are_noticed(seconds):
         (lambda: random.random(), "state of random"),
         (lambda: np.random.seed(0), "state of numpy"),
         (lambda: np.random.normal(), "state of numpy"),
+        (lambda: np.random.random(312), "state of numpy"),  # other keys, and back at the same position among them
         (lambda: torch.manual_seed(0), "state of torch"),
         (lambda: torch.rand(1), "state of torch"),
         (lambda: torch.set_default_dtype(torch.float64), "torch's default dtype"),
