@@ -1,6 +1,7 @@
 """The `forensic` command: hands each word to its file in commands/, tells errors in one line, returns the status."""
 
 import sys
+import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Annotated
@@ -52,17 +53,17 @@ def run(arguments: Sequence[str] | None = None) -> int:
         result = app(args=None if arguments is None else list(arguments), prog_name="forensic", standalone_mode=False)
     except ForensicError as error:
         if Shown.traceback:
-            raise
+            traceback.print_exception(error)
         _tell(str(error))
         return Status.USAGE
     except (KeyboardInterrupt, typer.Abort):
-        _tell("interrupted")
+        _tell("stopped at once: no report was written, finished scores are kept")
         return Status.INTERRUPTED
     except Exception as error:
         if hasattr(error, "format_message"):  # typer's own usage errors; it no longer exposes their class
             return _misused(error.format_message())
         if Shown.traceback:
-            raise
+            traceback.print_exception(error)
         _tell(f"this is a mistake of forensic itself, please report it with --debug: {reason(error)}")
         return Status.FAILURES
     return int(result or 0)

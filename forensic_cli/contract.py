@@ -26,7 +26,7 @@ from forensic_cli.images import decode, digest, probe
 from forensic_cli.records import Claim, ClaimKind, Finding, ImageRef, Trust
 
 RELATIVE, ABSOLUTE = 1e-4, 1e-6
-_SIZES = ((320, 240), (97, 131), (256, 256), (40, 30), (640, 200))
+_SIZES = ((320, 240), (97, 131), (256, 256), (40, 30), (640, 200), (1, 1))
 _WRITTEN = {  # what two of the files say of themselves, for detectors that read it
     0: ("parameters", "a boat\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 320x240, Model: v1-5"),
     2: ("Software", "GIMP 2.10"),
@@ -191,7 +191,7 @@ PROMISES: tuple[Callable[[Subject], None], ...] = (
 
 
 def make_samples() -> list[Sample]:
-    """Five pictures of several sizes, one of them tiny, the same at every call."""
+    """Six pictures of several sizes, one of a single pixel, the same at every call."""
     return [_sample(index, size) for index, size in enumerate(_SIZES)]
 
 

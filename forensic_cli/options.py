@@ -1,6 +1,5 @@
 """A detector's options: from what the user typed to the detector's own frozen dataclass, and back to JSON."""
 
-import math
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, replace
@@ -109,9 +108,12 @@ def _parse(kind: Any, text: str, default: Any) -> Any:
         return _WORDS[text.lower()]
     if kind is Path:
         return _file(text)
-    if kind is float and not math.isfinite(float(text)):
+    if kind is float and text.strip().lower().lstrip("+-") in ("nan", "inf", "infinity"):
         raise ValueError("not a finite number")
-    return kind(text)
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise ValueError("not a number" if kind in (int, float) else str(error)) from error
 
 
 def _file(text: str) -> Path:

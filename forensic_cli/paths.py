@@ -10,7 +10,7 @@ for one argument.
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -51,11 +51,8 @@ def find(arguments: Iterable[str], stdin: BinaryIO | None = None) -> Iterator[_F
             yield _examined(found) if isinstance(found, Met) else found
 
 
-def count(arguments: Iterable[str], tick: Callable[[int], None] | None = None) -> int | None:
-    """How many candidates `find` would give; None if it takes a list that can be read only once to know it.
-
-    `tick` is called with the number so far, once in a thousand files.
-    """
+def count(arguments: Iterable[str]) -> int | None:
+    """How many candidates `find` would give; None if it takes a list that can be read only once to know it."""
     total = 0
     for argument in arguments:
         if argument == "-" or (_is_list(argument) and _is_stream(argument[1:])):
@@ -63,8 +60,6 @@ def count(arguments: Iterable[str], tick: Callable[[int], None] | None = None) -
         for found in _typed(argument):
             if _is_file(found):
                 total += 1
-                if tick and total % 1000 == 0:
-                    tick(total)
     return total
 
 

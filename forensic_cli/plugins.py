@@ -123,7 +123,7 @@ class Plugins:
         name = f"forensic_loose_{hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:12]}"
         spec = importlib.util.spec_from_file_location(name, path)
         if spec is None or spec.loader is None or not path.is_file():
-            raise PluginError(f"{path}: not a Python file")
+            raise PluginError(f"{path}: {'not a Python file' if path.exists() else 'no such file'}")
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module  # dataclasses look their module up there
         try:
@@ -159,7 +159,7 @@ class Plugins:
         except BaseException as error:
             raise _blame(entry, error) from error
         if not any(offered.values()) or (entry.module and entry.name not in offered[entry.group]):
-            raise _blame(entry, PluginError(f"registers no {_NOUNS[entry.group]} {entry.name!r}"))
+            raise _blame(entry, PluginError(f"registers no {_NOUNS[entry.group]} {entry.name!r} (is @hookimpl there?)"))
         for group, offers in offered.items():
             self._offers[group].update(offers)
 
@@ -173,7 +173,7 @@ class Plugins:
         owner = self._offers[group].get(name)
         taken = owner.entry if owner else next((one for one in self._entries(group) if one.name == name), entry)
         if (taken.distribution, taken.version) != (entry.distribution, entry.version):
-            raise PluginError(f"{name!r} is the name of {taken} already")
+            raise PluginError(f"{name!r} is the name of {taken} already: rename one, or uninstall the other")
 
 
 def _check_detector(name: str, factory: type) -> None:

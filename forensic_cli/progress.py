@@ -10,6 +10,8 @@ from threading import Thread
 from forensic_cli.records import Summary
 from forensic_cli.text import visible
 
+_HUNCH = 5.0  # seconds before a guess at the time left is worth showing
+
 
 class Silent(AbstractContextManager["Silent"]):
     """Nobody is watching."""
@@ -29,30 +31,21 @@ class Silent(AbstractContextManager["Silent"]):
 class Bar(Silent):
     """A bar whose total a second thread counts while the scan runs."""
 
-    def __init__(self, count: Callable[[Callable[[int], None]], int | None]) -> None:
+    def __init__(self, count: Callable[[], int | None]) -> None:
+        self._known: int | None = None
         from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
         self._bar = Progress(
-            TextColumn("[bold]scan"),
-            BarColumn(bar_width=None),
+            TextColumn("scan"),
+            BarColumn(bar_width=20),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[pace]}"),
             TextColumn("{task.fields[failures]}"),
             console=Console(stderr=True),
             transient=True,
         )
-        self._task = self._bar.add_task("", total=None, rate="", failures="")
+        self._task = self._bar.add_task("", total=None, pace="starting", failures="")
         self._count = count
 
     def __enter__(self) -> Bar:
@@ -64,23 +57,36 @@ class Bar(Silent):
         self._bar.stop()
 
     def _total(self) -> None:
-        total = self._count(lambda so_far: None)
-        if total is not None:
-            self._bar.update(self._task, total=total)
+        self._known = self._count()
+        if self._known is not None:
+            self._bar.update(self._task, total=self._known)
 
     def update(self, summary: Summary) -> None:
-        rate = summary.found / summary.seconds if summary.seconds else 0.0
         self._bar.update(
             self._task,
             completed=summary.found,
-            rate=f"{rate:.1f} files/s" if rate < 100 else f"{rate:.0f} files/s",
-            failures=f"[red]{summary.failed} failed" if summary.failed else "",
+            pace=pace(summary, self._known),
+            failures=f"[red]{summary.failed:,} failed" if summary.failed else "",
         )
 
     def say(self, line: str) -> None:
         self._bar.console.print(f"forensic: {visible(line)}", markup=False, highlight=False, soft_wrap=True)
 
 
+def pace(summary: Summary, total: int | None) -> str:
+    """Rate and time left in words, from the files that took work; nothing is promised in the first seconds."""
+    worked = summary.found - summary.from_store - summary.skipped
+    if not worked or not summary.seconds:
+        return ""
+    rate = worked / summary.seconds
+    words = f"{rate:.{1 if rate < 100 else 0}f} files/s"
+    if total is None or summary.seconds < _HUNCH:
+        return words
+    left = max(0, total - summary.found) / rate
+    unit = f"{left:.0f} s" if left < 90 else f"{left / 60:.0f} min" if left < 5400 else f"{left / 3600:.1f} h"
+    return f"{words}, about {unit} left"
+
+
 def observer(arguments: Sequence[str], count: Callable[..., int | None], quiet: bool) -> Silent:
     """A bar where stderr is a terminal, silence elsewhere."""
-    return Bar(lambda tick: count(arguments, tick)) if sys.stderr and sys.stderr.isatty() and not quiet else Silent()
+    return Bar(lambda: count(arguments)) if sys.stderr and sys.stderr.isatty() and not quiet else Silent()

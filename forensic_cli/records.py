@@ -218,7 +218,7 @@ class MethodUse:
 
 @dataclass(frozen=True)
 class Run:
-    """What an examiner needs to repeat a run. Times are UTC in ISO 8601."""
+    """What an examiner needs to repeat a run. Times are UTC in ISO 8601; a run cut short has no `finished`."""
 
     id: str
     started: str

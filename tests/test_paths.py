@@ -402,10 +402,3 @@ def test_count_leaves_alone_what_can_be_read_only_once(here):
     os.mkfifo("list")
     assert count(["a.jpg", "-"]) is None
     assert count(["a.jpg", "@list"]) is None
-
-
-def test_count_tells_how_far_it_is(here):
-    make(*(f"x/{number}" for number in range(2500)))
-    told = []
-    assert count(["x"], told.append) == 2500
-    assert told == [1000, 2000]

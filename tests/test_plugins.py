@@ -146,7 +146,7 @@ def test_a_loose_file_that_cannot_be_used(tmp_path, code, message):
 
 
 def test_a_loose_file_that_is_not_there():
-    with pytest.raises(PluginError, match="not a Python file"):
+    with pytest.raises(PluginError, match="no such file"):
         Plugins([Path("/no/such/file.py")])
 
 

@@ -2,27 +2,32 @@
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TextIO
 
 from forensic_cli import paths
 from forensic_cli.commands import outputs
 from forensic_cli.commands.interrupts import Interrupts
 from forensic_cli.commands.outputs import Target
+from forensic_cli.commands.parameters import Shown
 from forensic_cli.detector import Session
 from forensic_cli.engine import runs
 from forensic_cli.engine.examining import Runtime
 from forensic_cli.engine.methods import Method
 from forensic_cli.engine.scan import Tally, scan
 from forensic_cli.engine.spool import Spool
-from forensic_cli.errors import ReportError, Stopped
+from forensic_cli.errors import ReportError, Stopped, reason
 from forensic_cli.progress import Silent, observer
 from forensic_cli.records import FileRecord, Summary
 from forensic_cli.report import Scan
 from forensic_cli.status import Status
 from forensic_cli.store import AnyStore
+
+_MOST_REASONS = 1000
 
 
 @dataclass
@@ -45,25 +50,30 @@ class Job:
         live = outputs.live(targets)
         quiet = live is not None and _on_terminal(sys.stdout)  # rows and a bar would overwrite each other
         trouble = [method.error for method in self.methods if method.error]
-        tally = Tally()
+        unable = len(trouble)
+        tally, reasons = Tally(), Reasons()
         with closing(self.store), closing(Spool()) as spool:
             with observer(self.paths, paths.count, quiet) as watcher, Interrupts(watcher.say) as interrupts:
                 for line in trouble:
                     watcher.say(line)
                 try:
                     live_or_spool = live.write if live else spool.fill
-                    live_or_spool(self._records(watcher, tally, lambda: interrupts.requested))
+                    live_or_spool(reasons.noted(self._records(watcher, tally, lambda: interrupts.requested)))
                 except (Stopped, ReportError) as error:
                     trouble.append(str(error))
                     watcher.say(str(error))
+            stopped = interrupts.requested or len(trouble) > unable
             if not live:
                 try:
-                    outputs.deliver(targets, Scan(runs.end(run), tally.summary, spool.records))
+                    outputs.deliver(targets, Scan(run if stopped else runs.end(run), tally.summary, spool.records))
                 except ReportError as error:
                     trouble.append(str(error))
                     watcher.say(str(error))
         if not any(target.name == "table" and target.path is None for target in targets):
-            watcher.say(_sentence(tally.summary))
+            for line in (_sentence(tally.summary), *reasons.lines()):
+                watcher.say(line)
+        if interrupts.requested:
+            watcher.say("interrupted before the end; the same command goes on from here")
         return self._status(tally.summary, bool(trouble), interrupts.requested)
 
     def _status(self, summary: Summary, trouble: bool, interrupted: bool) -> Status:
@@ -79,7 +89,7 @@ class Job:
             self.methods,
             self.session,
             self.store,
-            self.runtime,
+            replace(self.runtime, trace=_Traces().show if Shown.traceback else self.runtime.trace),
             batch_size=self.batch_size,
             workers=self.workers,
             strict=self.strict,
@@ -95,10 +105,45 @@ def _on_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
+class Reasons:
+    """What went wrong, counted, for those who do not get a table."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def noted(self, records: Iterable[FileRecord]) -> Iterator[FileRecord]:
+        for record in records:
+            wrong = [f"{finding.method}: {finding.error}" for finding in record.findings if finding.error]
+            for words in [record.reason or "", *wrong] if record.status == "failed" else wrong:
+                if words in self._counts or len(self._counts) < _MOST_REASONS:
+                    self._counts[words] += 1
+            yield record
+
+    def lines(self) -> list[str]:
+        """The three most frequent reasons."""
+        return [f"  {_files(number)}: {words}" for words, number in self._counts.most_common(3)]
+
+
+class _Traces:
+    """Shows the traceback behind each different failure of a method once (--debug)."""
+
+    def __init__(self) -> None:
+        self._shown: set[str] = set()
+
+    def show(self, error: BaseException) -> None:
+        if reason(error) not in self._shown and len(self._shown) < _MOST_REASONS:
+            self._shown.add(reason(error))
+            traceback.print_exception(error)
+
+
+def _files(number: int) -> str:
+    return f"{number:,} file{'s' * (number != 1)}"
+
+
 def _sentence(summary: Summary) -> str:
     """The run in a line, for those who do not get a table."""
-    parts = [f"{summary.scanned} scanned", f"{summary.skipped} skipped" if summary.skipped else ""]
-    parts += [f"{summary.failed} failed" if summary.failed else ""]
-    parts += [f"{summary.from_store} from the store" if summary.from_store else ""]
-    parts += [f"{summary.generated} generated by their own statement" if summary.generated else ""]
-    return f"{summary.found} files in {summary.seconds:.1f} s: " + ", ".join(part for part in parts if part)
+    parts = [f"{summary.scanned:,} scanned", f"{summary.skipped:,} skipped" if summary.skipped else ""]
+    parts += [f"{summary.failed:,} failed or with a failed method" if summary.failed else ""]
+    parts += [f"{summary.from_store:,} from the store" if summary.from_store else ""]
+    parts += [f"{summary.generated:,} generated by their own statement" if summary.generated else ""]
+    return f"{_files(summary.found)} in {summary.seconds:.1f} s: " + ", ".join(part for part in parts if part)

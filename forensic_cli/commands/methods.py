@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -44,7 +46,13 @@ def _listed(files: Sequence[Path] | None) -> str:
     lines = []
     for entry in entries:
         mark = "*" if entry.name in usual else " "
-        lines.append(f"{mark} {entry.name:<{width}}  {summary(entry.module) or '(no description)'}")
+        room = shutil.get_terminal_size((100, 24)).columns
+        lines += textwrap.wrap(
+            summary(entry.module) or "(no description)",
+            max(room, width + 24),
+            initial_indent=f"{mark} {entry.name:<{width}}  ",
+            subsequent_indent=" " * (width + 4),
+        )
         lines.append(f"  {'':<{width}}  {entry.distribution} {entry.version}")
     lines += [f"  {name:<{width}}  from --plugin" for name in loose]
     if not lines:

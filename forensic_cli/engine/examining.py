@@ -20,10 +20,11 @@ _TOO_LARGE = "out of memory on a single image"
 
 @dataclass(frozen=True)
 class Runtime:
-    """What the engine needs of a numerical library: a context for inference, and a way to free memory."""
+    """What the engine needs from around it: a context for inference, a way to free memory, whom to tell of a failure."""
 
     inference: Callable[[], AbstractContextManager[object]] = nullcontext
     free: Callable[[], None] = lambda: None
+    trace: Callable[[BaseException], None] = lambda error: None
 
 
 class Examiner:
@@ -35,6 +36,12 @@ class Examiner:
         self._methods = methods
         self._runtime = runtime
         self._dead: dict[str, str] = {}
+
+    @property
+    def hopeless(self) -> str | None:
+        """Why, if no method is left that could find anything."""
+        names = [method.name for method in self._methods]
+        return f"{names[0]}: {self._dead[names[0]]}" if names and self._dead.keys() >= set(names) else None
 
     def examine(self, group: Sequence[Loaded]) -> Results:
         """What the missing methods find in each file; files that lack the same methods share one batch."""
@@ -79,10 +86,12 @@ class Examiner:
             return self._asked(method, batch)
         except WeightsError as error:
             self._dead[method.name] = reason(error)
+            self._runtime.trace(error)
             return [Finding(method.name, error=self._dead[method.name])] * len(group)
         except (Exception, SystemExit) as error:
             memory = out_of_memory(error)
             if len(group) == 1:
+                self._runtime.trace(error)
                 return [Finding(method.name, error=_TOO_LARGE if memory else reason(error))]
         step = (len(group) + 1) // 2 if memory else 1
         if memory:

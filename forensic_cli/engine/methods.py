@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
@@ -42,7 +43,9 @@ def offers(names: Sequence[str], plugins: Plugins, settings: Settings) -> list[O
     """
     chosen = list(dict.fromkeys(names or plugins.defaults))
     if not chosen:
-        raise UsageError("no method is installed that runs by default: name one with --methods")
+        allowed = os.environ.get("FORENSIC_PLUGINS")
+        cure = "name one with --methods" if allowed is None else f"FORENSIC_PLUGINS allows only {allowed!r}"
+        raise UsageError(f"no method is installed that runs by default: {cure}")
     for method in settings:
         if method not in chosen:
             known = "" if method in plugins.names(DETECTORS) else f"; {nearest(method, plugins.names(DETECTORS))}"

@@ -56,6 +56,7 @@ def scan(
 
     `stop` is asked between batches. A store that fails is left alone after one `warn`. If `strict`, raises Stopped after
     the first record of a file or a method that failed; what its batch found is kept.
+    Raises it too when no method is left whose weights could be loaded.
     """
     able = [method for method in methods if not method.error]
     kept = Forgiving(store, warn)
@@ -70,6 +71,8 @@ def scan(
                 yield record
                 if strict and (failure := _failure(record)):
                     raise Stopped(f"{record.path}: {failure} (--strict stops at the first failure)")
+            if examiner.hopeless:
+                raise Stopped(f"{examiner.hopeless} (no method is left)")
             if stop():
                 break
     finally:

@@ -85,12 +85,9 @@ def test_a_wrong_command_is_one_line(capsys):
     assert "scna" in streams.err
 
 
-def test_the_traceback_is_shown_on_request():
+def test_the_traceback_is_shown_on_request(capsys, monkeypatch):
     from forensic_cli.commands.parameters import Shown
-    from forensic_cli.errors import UsageError
 
-    try:
-        with pytest.raises(UsageError):
-            run(["methods", "nonsense", "--debug"])
-    finally:
-        Shown.traceback = False
+    monkeypatch.setattr(Shown, "traceback", False)
+    assert run(["methods", "nonsense", "--debug"]) == Status.USAGE
+    assert "Traceback" in capsys.readouterr().err

@@ -203,9 +203,11 @@ def test_ctrl_c_finishes_the_batch_and_writes_the_reports(photo_folder, tmp_path
     _, words = process.communicate(timeout=60)
     assert process.returncode == Status.INTERRUPTED
     assert "finishing the batch in hand" in words
+    assert "goes on from here" in words
     report = json.loads(out.read_text())
     assert 2 <= report["summary"]["scanned"] < 6
     assert len(report["files"]) == report["summary"]["found"]
+    assert report["run"]["finished"] is None
 
 
 def test_kill_loses_at_most_the_batch_in_hand(photo_folder, tmp_path, monkeypatch):
@@ -288,7 +290,7 @@ def test_the_hostile_folder(tmp_path, jpeg, pair, capfd):
         (["-m", "wepe", "--device", "cuda:99"], "CUDA device"),
         (["-m", "wepe", "--weights", "wepe=/no/such/folder"], "/no/such/folder"),
         (["--store", "a", "--no-store"], "exclude each other"),
-        (["--plugin", "nowhere.py"], "nowhere.py: not a Python file"),
+        (["--plugin", "nowhere.py"], "nowhere.py: no such file"),
         (["--batch-size", "0"], "batch-size"),
     ],
 )

@@ -3,6 +3,7 @@ import os
 import pty
 import re
 import termios
+from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
@@ -29,11 +30,11 @@ inconclusive. 1 unreadable, 1 skipped.
 
 file                        rigid
 a/pope.png    generated      0.7500
-    ↳ generated: Stable Diffusion settings (unsigned)
+    ↳ generated: Stable Diffusion settings (declared)
 b/drawn.webp  inconclusive  -0.5000 p 0.01
     ↳ inconclusive by scores: p 0.01, q 0.02, log likelihood ratio 2.5
 a/photo.jpg   no verdict     failed
-    ↳ photograph: Canon EOS R5 (unsigned)
+    ↳ captured: Canon EOS R5 (declared)
 
 Methods that failed
   rigid on 1 image: out of memory
@@ -45,7 +46,7 @@ Skipped
   no image: 1
 
 · “no verdict” does not mean authentic.
-· “unsigned”: anybody can write or remove such a statement.
+· “declared”: anybody can write or remove such a statement.
 · Missing credentials mean unknown: 1 of 3 files says nothing of its origin, and anybody can remove
   a statement.
 """
@@ -103,7 +104,7 @@ def test_hostile_statements_and_reasons_stay_on_their_lines():
     claim = Claim("generated", "x\n\x1b[31mAuthentic[/red]\u202e", "XMP", "trusted")
     failed = FileRecord("b.jpg", "failed", "bad\nc.jpg  unflagged")
     text = shown(scan([ok("a.jpg", stating(claim)), failed], "provenance"))
-    assert "generated: x\\x0a\\x1b[31mAuthentic[/red]\\u202e (signed, trusted)" in text
+    assert "generated: x\\x0a\\x1b[31mAuthentic[/red]\\u202e (trusted)" in text
     assert "  b.jpg: bad\\x0ac.jpg␣␣unflagged\n" in text
 
 
@@ -132,16 +133,16 @@ def test_one_file_shows_every_claim_and_no_rank():
 def test_contradicting_statements_are_both_shown_and_the_weaker_of_one_kind_is_not():
     signed = Claim("captured", "Leica M11", "C2PA", "trusted")
     text = shown(scan([ok("a.jpg", stating(CAPTURED, DECLARED, signed), verdict=GENERATED), ok("b.jpg")], "provenance"))
-    assert "generated: Stable Diffusion settings (unsigned)" in text
-    assert "photograph: Leica M11 (signed, trusted)" in text
+    assert "generated: Stable Diffusion settings (declared)" in text
+    assert "captured: Leica M11 (trusted)" in text
     assert "Canon EOS R5" not in text
 
 
 def test_a_broken_seal_is_no_statement():
     claim = Claim("generated", "made by AI", "C2PA", "invalid")
     text = shown(scan([ok("a.jpg", stating(claim))], "provenance"))
-    assert "it carries no statement that it is generated" in text
-    assert "generated: made by AI (broken seal)" in text
+    assert "it carries no valid statement that it is generated" in text
+    assert "generated: made by AI (invalid)" in text
 
 
 def test_nothing_is_said_about_statements_that_nobody_looked_for():
@@ -208,4 +209,12 @@ def test_generated_in_part_comes_next_and_without_scores_those_that_say_somethin
     text = shown(scan([*records, ok("whole.png", stating(DECLARED))], "provenance"))
     names = ["whole.png", "edited.jpg", "camera.jpg", "silent.jpg"]
     assert re.findall(r"^(\S+) +no verdict", text, re.MULTILINE) == names
-    assert "generated in part: generative fill (signed, not trusted)" in text
+    assert "generated in part: generative fill (signed)" in text
+
+
+def test_a_run_that_was_cut_short_says_so():
+    whole = scan([ok("a.jpg")], "provenance")
+    assert "Cut short" not in shown(whole)
+    assert shown(replace(whole, run=replace(whole.run, finished=None))).startswith(
+        "Cut short, files are missing. Looked at 1"
+    )

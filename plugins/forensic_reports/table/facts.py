@@ -1,4 +1,4 @@
-"""Questions that the table asks of a row, its words for trust, and text that a hostile file cannot use to fake a row."""
+"""Questions that the table asks of a row, and text that a hostile file cannot use to fake a row."""
 
 import math
 import re
@@ -8,7 +8,7 @@ from forensic_cli.records import FileRecord
 from forensic_cli.text import visible
 
 ORIGIN = ("generated", "edited", "captured")  # the claims that say where an image comes from
-TRUST = {"trusted": "signed, trusted", "signed": "signed, not trusted", "declared": "unsigned", "invalid": "broken seal"}
+TRUST = ("trusted", "signed", "declared", "invalid")  # of claims about the origin, the best first
 _SPACES = re.compile(r"\s{2,}|^\s|\s$")
 
 

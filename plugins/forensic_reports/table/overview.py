@@ -7,7 +7,6 @@ from forensic_cli import Scan
 from forensic_cli.records import FileRecord
 from forensic_reports.table.facts import (
     ORIGIN,
-    TRUST,
     claims_of,
     finding_of,
     is_generated,
@@ -21,7 +20,7 @@ _FAILURES, _REASONS = 10, 5  # lines at most
 _TOLD_APART = 1000  # reasons; memory stays small though every file may have its own
 _OTHER = "other reasons"
 _MEANINGS = {
-    "signed": "the signature holds, but the signer is not on the trust list.",
+    "signed": "the signature holds, but the signer is on no trust list that was given.",
     "declared": "anybody can write or remove such a statement.",
     "invalid": "it was signed, but signature or content no longer match.",
 }
@@ -37,6 +36,7 @@ class Overview:
     def __init__(self, scan: Scan) -> None:
         self.shown = 0
         self._from_store = scan.summary.from_store
+        self._cut_short = bool(scan.run.started) and scan.run.finished is None
         self._unreadable = self._asked = self._stated = self._silent = 0
         self._words: Counter[str] = Counter()
         self._by_scores: Counter[str] = Counter()
@@ -97,7 +97,7 @@ class Overview:
             start = f"Looked at {_images(self.shown)}" + (f": {self._statements()}" if self._asked else "")
         else:
             start = "No image could be read" if self._unreadable else "No image was found"
-        sentences = [start]
+        sentences = ["Cut short, files are missing"] * self._cut_short + [start]
         if self._by_scores:
             labels = [label for label in ("generated", "inconclusive", "unflagged") if self._by_scores[label]]
             sentences.append(
@@ -114,7 +114,8 @@ class Overview:
 
     def _statements(self) -> str:
         if self.shown == 1:
-            return f"it carries {'a' if self._stated else 'no'} statement that it is generated"
+            word = "a" if self._stated else "no valid" if "invalid" in self._trusts else "no"
+            return f"it carries {word} statement that it is generated"
         if self._stated < 2:
             return f"{'one' if self._stated else 'none'} carries a statement that it is generated"
         return f"{self._stated:,} carry a statement that they are generated"
@@ -143,7 +144,7 @@ class Overview:
         words = [f"“{word}”" for word in ("unflagged", "no verdict") if self._words[word]]
         if words:
             yield f"{' and '.join(words)} {'do' if len(words) > 1 else 'does'} not mean authentic."
-        yield from (f"“{TRUST[trust]}”: {meaning}" for trust, meaning in _MEANINGS.items() if trust in self._trusts)
+        yield from (f"“{trust}”: {meaning}" for trust, meaning in _MEANINGS.items() if trust in self._trusts)
         if self._silent:
             yield f"Missing credentials mean unknown: {self._silence()}, and anybody can remove a statement."
 

@@ -22,7 +22,7 @@ _STYLES = {"generated": "bold red", "inconclusive": "yellow", "no verdict": "dim
 _ABOUT = {
     "generated": "generated",
     "edited": "generated in part",
-    "captured": "photograph",
+    "captured": "captured",
     "credentials": "credentials",
     "software": "software",
     "unchecked": "not checked",
@@ -138,7 +138,7 @@ def _evidence(record: FileRecord, alone: bool) -> Iterator[tuple[str, str]]:
         yield f"{verdict.label} by {safe(verdict.basis)}: {', '.join(known)}".removesuffix(": "), ""
     claims = sorted(claims_of(record), key=_weight)
     for claim in claims if alone else _strongest(claims):
-        trust = f" ({TRUST[claim.trust]})" if claim.trust in TRUST else ""
+        trust = f" ({claim.trust})" if claim.trust in TRUST else ""
         statement = safe(claim.statement)
         short = statement if alone or len(statement) <= _LONGEST else statement[: _LONGEST - 1] + "…"
         yield f"{_ABOUT.get(claim.kind, safe(claim.kind))}: {short}{trust}", "" if claim.kind in ORIGIN else "dim"
