@@ -180,6 +180,8 @@ def _check_detector(name: str, factory: type) -> None:
     looks_at = getattr(factory, "looks_at", None)
     if looks_at not in ("pixels", "file"):
         raise PluginError(f"{name!r} looks at {looks_at!r}; expected 'pixels' or 'file'")
+    if factory.score is Detector.score and factory.examine is Detector.examine:  # type: ignore[attr-defined]
+        raise PluginError(f"{name!r} defines neither score nor examine")
     try:
         list(options_of(factory.Options))  # type: ignore[attr-defined]
         hash(factory.Options())  # type: ignore[attr-defined]

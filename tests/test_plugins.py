@@ -84,6 +84,7 @@ def test_variants(site):
         (DETECTOR.replace("detectors", "detektors").format(name="stranger"), "unknown hook"),
         ("class Odd(BaseException): pass\nraise Odd('stop')", "Odd: stop"),
         (ATTRIBUTE.format("looks_at = 'pixel'"), "looks at 'pixel'"),
+        (DETECTOR.replace("def score", "def scores").format(name="stranger"), "defines neither score nor examine"),
         (OPTIONS.format("size: int"), "Options of 'stranger' cannot be used"),
         (OPTIONS.format("size: 'Nowhere' = 1"), "NameError"),
     ],

@@ -42,8 +42,11 @@ Offline = Annotated[bool, typer.Option("--offline", help="Never touch the networ
 
 
 def method_names(texts: Sequence[str] | None) -> list[str]:
-    """`-m a,b -m c` as [a, b, c]."""
-    return [name.strip() for text in texts or () for name in text.split(",") if name.strip()]
+    """`-m a,b -m c` as [a, b, c]. Raises UsageError if the option is given and names nothing."""
+    names = [name.strip() for text in texts or () for name in text.split(",") if name.strip()]
+    if texts and not names:
+        raise UsageError("--methods is empty: name one, or leave it out for the usual ones (forensic methods)")
+    return names
 
 
 def settings(assignments: Sequence[str] | None, weights: Sequence[str] | None) -> dict[str, dict[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -95,7 +96,10 @@ def _place(offers: Sequence[Offer], device: str, dtype: str, seed: int, offline:
     """Where the methods run, and the usual batch size there; torch is imported only for methods that look at pixels."""
     from forensic_cli.detector import Session
     from forensic_cli.engine.examining import Runtime
+    from forensic_cli.errors import UsageError
 
+    if not re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?|mps", device):
+        raise UsageError(f"--device {device}: expected auto, cpu, cuda, cuda:N or mps")
     if all(getattr(offer.factory, "looks_at", "pixels") == "file" for offer in offers):
         return Session(seed, offline=offline), Runtime(), 64
     from forensic_cli.engine import devices

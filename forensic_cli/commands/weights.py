@@ -56,18 +56,22 @@ def pull(
     if bool(methods) == everything:
         raise UsageError("name the methods whose weights to pull, or give --all")
     chosen, problems = _needs(methods or [], plugin or [])
-    for method, needs in chosen:
+    askers: dict[Weights, list[str]] = {}
+    for name, needs in chosen:
         for weights in needs:
-            try:
-                found = find(weights)
-                if found is None:
-                    _say(f"{method}: {_name(weights)}, licence {weights.licence}, {_download_size(weights)}")
-                    found = locate(weights)
-                    _say(f"{method}: {_name(weights)} is at {found.path}")
-                else:
-                    _say(f"{method}: {_name(weights)} is here already ({_PLACES[found.place]})")
-            except WeightsError as error:
-                problems.append(_told(method, error))
+            askers.setdefault(weights, []).append(name)
+    for weights, names in askers.items():
+        method = ", ".join(names)
+        try:
+            found = find(weights)
+            if found is None:
+                _say(f"{method}: {_name(weights)}, licence {weights.licence}, {_download_size(weights)}")
+                found = locate(weights)
+                _say(f"{method}: {_name(weights)} is at {found.path}")
+            else:
+                _say(f"{method}: {_name(weights)} is here already ({_PLACES[found.place]})")
+        except WeightsError as error:
+            problems.append(_told(method, error))
     return _status(problems)
 
 
@@ -109,7 +113,10 @@ def bundle(
     from forensic_cli.weights import locate
 
     chosen, _ = _needs(methods, plugin or [])
-    located = [locate(weights, offline=offline) for _, needs in chosen for weights in needs]
+    try:
+        located = [locate(weights, offline=offline) for _, needs in chosen for weights in needs]
+    except WeightsError as error:
+        raise WeightsError(_told(", ".join(methods), error)) from error
     if not located:
         raise UsageError(f"there is nothing to bundle: {', '.join(methods)} needs no weights")
     with _progress("bundling") as progress:

@@ -279,6 +279,8 @@ def test_the_hostile_folder(tmp_path, jpeg, pair, capfd):
     ("arguments", "words"),
     [
         (["-m", "wep"], "there is no method 'wep'; did you mean wepe?"),
+        (["-m", ""], "--methods is empty"),
+        (["--device", "gpu"], "expected auto, cpu, cuda"),
         (["-o", "r.jsom"], "r.jsom"),
         (["-f", "tabel"], "did you mean table?"),
         (["--set", "provenance.trust=x"], "did you mean trust_list?"),
