@@ -30,7 +30,7 @@ class Offer:
     """A plugin after its import: one of the names that it registered, and what answers to it."""
 
     name: str
-    factory: type
+    factory: type[Any]
     entry: Entry
 
 
@@ -140,7 +140,7 @@ class Plugins:
         offered: dict[str, dict[str, Offer]] = {DETECTORS: {}, REPORTS: {}}
 
         def registrar(group: str) -> Any:
-            def register(name: str, factory: type) -> None:
+            def register(name: str, factory: type[Any]) -> None:
                 self._check(entry, group, name, factory)
                 offered[group][name] = Offer(name, factory, entry)
 
@@ -163,7 +163,7 @@ class Plugins:
         for group, offers in offered.items():
             self._offers[group].update(offers)
 
-    def _check(self, entry: Entry, group: str, name: str, factory: type) -> None:
+    def _check(self, entry: Entry, group: str, name: str, factory: type[Any]) -> None:
         if entry.module and name != entry.name and not name.startswith(f"{entry.name}."):
             raise PluginError(f"may register {entry.name!r} or {entry.name + '.VARIANT'!r}, not {name!r}")
         if not (isinstance(factory, type) and issubclass(factory, _KINDS[group])):
@@ -176,15 +176,15 @@ class Plugins:
             raise PluginError(f"{name!r} is the name of {taken} already: rename one, or uninstall the other")
 
 
-def _check_detector(name: str, factory: type) -> None:
+def _check_detector(name: str, factory: type[Any]) -> None:
     looks_at = getattr(factory, "looks_at", None)
     if looks_at not in ("pixels", "file"):
         raise PluginError(f"{name!r} looks at {looks_at!r}; expected 'pixels' or 'file'")
-    if factory.score is Detector.score and factory.examine is Detector.examine:  # type: ignore[attr-defined]
+    if factory.score is Detector.score and factory.examine is Detector.examine:
         raise PluginError(f"{name!r} defines neither score nor examine")
     try:
-        list(options_of(factory.Options))  # type: ignore[attr-defined]
-        hash(factory.Options())  # type: ignore[attr-defined]
+        list(options_of(factory.Options))
+        hash(factory.Options())
     except Exception as error:
         raise PluginError(f"the Options of {name!r} cannot be used ({reason(error)})") from error
 

@@ -73,16 +73,16 @@ def _explained(name: str, plugins: Plugins) -> str:
         "",
         cleandoc(factory.__doc__ or "No description."),
         "",
-        f"Paper:    {factory.paper or 'none named'}",  # type: ignore[attr-defined]
-        f"Looks at: {'the pixels' if factory.looks_at == 'pixels' else 'the file, not its pixels'}",  # type: ignore[attr-defined]
-        f"Cost:     {factory.cost or 'not stated'}",  # type: ignore[attr-defined]
+        f"Paper:    {factory.paper or 'none named'}",
+        f"Looks at: {'the pixels' if factory.looks_at == 'pixels' else 'the file, not its pixels'}",
+        f"Cost:     {factory.cost or 'not stated'}",
     ]
-    for weights in weights_of(factory.Options()):  # type: ignore[attr-defined]
+    for weights in weights_of(factory.Options()):
         revision = f"@{weights.revision}" if weights.revision else ""
         size = f", {weights.bytes / 1e6:,.0f} MB" if weights.bytes else ""
         lines.append(f"Weights:  {weights.source}{revision} ({weights.licence}{size})")
     lines += _siblings(offer, plugins)
-    options = list(options_of(factory.Options))  # type: ignore[attr-defined]
+    options = list(options_of(factory.Options))
     if options:
         lines += ["", "Options:"]
     for option in options:

@@ -100,7 +100,7 @@ def _place(offers: Sequence[Offer], device: str, dtype: str, seed: int, offline:
 
     if not re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?|mps", device):
         raise UsageError(f"--device {device}: expected auto, cpu, cuda, cuda:N or mps")
-    if all(getattr(offer.factory, "looks_at", "pixels") == "file" for offer in offers):
+    if all(offer.factory.looks_at == "file" for offer in offers):
         return Session(seed, offline=offline), Runtime(), 64
     from forensic_cli.engine import devices
 

@@ -152,7 +152,7 @@ def _needs(methods: Iterable[str], loose: list[Path]) -> tuple[list[tuple[str, l
             broken.append(str(offer))
             continue
         try:
-            chosen.append((offer.name, weights_of(offer.factory.Options())))  # type: ignore[attr-defined]
+            chosen.append((offer.name, weights_of(offer.factory.Options())))
         except (TypeError, ValueError) as error:
             broken.append(f"{offer.entry}: its options have no usable defaults ({error})")
     return chosen, broken

@@ -67,7 +67,7 @@ def prepare(chosen: Sequence[Offer], settings: Settings, session: Session) -> li
 
 def _prepare(offer: Offer, settings: Mapping[str, str], session: Session) -> Method:
     try:
-        chosen = options.build(offer.factory.Options, settings, offer.name)  # type: ignore[attr-defined]
+        chosen = options.build(offer.factory.Options, settings, offer.name)
         with redirect_stdout(sys.stderr):
             detector: Detector = offer.factory(session, chosen)
     except ForensicError:
