@@ -31,10 +31,10 @@ def hex_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def age(path: Path) -> None:
-    """Older than the two seconds in which a file is not yet trusted to stay as it is."""
-    old = time.time() - 60
-    os.utime(path, (old, old))
+def age(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a minute pass: a file is not trusted to stay as it is for its first two seconds."""
+    now = time.time_ns
+    monkeypatch.setattr(digests.time, "time_ns", lambda: now() + 60 * 10**9)
 
 
 def test_local_folder_and_its_fingerprint(tmp_path):
@@ -188,25 +188,23 @@ def test_verify_tells_missing_files(tmp_path):
     assert verify(found) == [f"{folder / 'gone.safetensors'}: missing"]
 
 
-def test_digests_are_remembered_until_the_file_changes(tmp_path):
+def test_digests_are_remembered_until_the_file_changes(tmp_path, monkeypatch):
     file, memory = tmp_path / "big", tmp_path / "digests.sqlite"
     file.write_bytes(b"first")
     assert digests.remembered(file, memory) == hex_of(b"first")
     assert not memory.exists(), "a file this young may change within a tick of its clock"
-    age(file)
+    age(monkeypatch)
     assert digests.remembered(file, memory) == hex_of(b"first")
     with sqlite3.connect(memory) as database:
         database.execute("UPDATE digests SET sha256 = 'remembered'")
     assert digests.remembered(file, memory) == "remembered"
     file.write_bytes(b"other")
-    age(file)
     assert digests.remembered(file, memory) == hex_of(b"other")
 
 
-def test_verify_trusts_no_memory(tmp_path):
+def test_verify_trusts_no_memory(tmp_path, monkeypatch):
     folder = transformers_folder(tmp_path / "net")
-    for file in folder.iterdir():
-        age(file)
+    age(monkeypatch)
     weights = Weights(str(folder), sha256={"model.safetensors": hex_of(tensors())})
     found = locate(weights)
     with sqlite3.connect(cache_folder() / "digests.sqlite") as database:
@@ -217,10 +215,10 @@ def test_verify_trusts_no_memory(tmp_path):
 
 
 @pytest.mark.parametrize("memory", ["a folder", "no database"])
-def test_a_memory_that_cannot_be_used_does_no_harm(tmp_path, memory):
+def test_a_memory_that_cannot_be_used_does_no_harm(tmp_path, monkeypatch, memory):
     file, place = tmp_path / "big", tmp_path / "memory"
     file.write_bytes(b"x")
-    age(file)
+    age(monkeypatch)
     place.mkdir() if memory == "a folder" else place.write_bytes(b"\xff" * 9000)
     assert digests.remembered(file, place) == hex_of(b"x")
 
