@@ -43,8 +43,9 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
+        if not path.parent.is_dir():
+            raise StoreError(f"there is no folder {path.parent} for the store")
         with self._told():
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
             self._open()
 

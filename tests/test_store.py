@@ -21,7 +21,7 @@ FINDING = Finding(
 
 @pytest.fixture
 def store(tmp_path):
-    made = Store(tmp_path / "deep" / "scores.sqlite")
+    made = Store(tmp_path / "scores.sqlite")
     yield made
     made.close()
 

@@ -292,6 +292,7 @@ def test_the_hostile_folder(tmp_path, jpeg, pair, capfd):
         (["-m", "wepe", "--device", "cuda:99"], "CUDA device"),
         (["-m", "wepe", "--weights", "wepe=/no/such/folder"], "/no/such/folder"),
         (["--store", "a", "--no-store"], "exclude each other"),
+        (["--store", "nowhere/a.sqlite"], "there is no folder nowhere"),
         (["--plugin", "nowhere.py"], "nowhere.py: no such file"),
         (["--batch-size", "0"], "batch-size"),
     ],
