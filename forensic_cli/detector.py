@@ -88,6 +88,7 @@ class Batch(Once):
 
     `images`: uint8 RGB arrays (height, width, 3) at native size, upright, read-only; empty for detectors that look at
     the file. `refs`: the matching `ImageRef`s. `contents`: the files' bytes, only for detectors that look at the file.
+    Each is a new list at every call: whoever sorts it does so alone.
     """
 
     def __init__(
@@ -108,16 +109,16 @@ class Batch(Once):
         return self._session
 
     @property
-    def refs(self) -> tuple[ImageRef, ...]:
-        return self._refs
+    def refs(self) -> list[ImageRef]:
+        return list(self._refs)
 
     @property
-    def images(self) -> tuple[np.ndarray, ...]:
-        return self._images
+    def images(self) -> list[np.ndarray]:
+        return list(self._images)
 
     @property
-    def contents(self) -> tuple[bytes, ...]:
-        return self._contents
+    def contents(self) -> list[bytes]:
+        return list(self._contents)
 
     def __len__(self) -> int:
         return len(self.refs)

@@ -221,18 +221,10 @@ def test_a_copy_instead_of_an_image_is_noticed():
         check(bad(score))
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda batch: batch.images.reverse(),
-        lambda batch: batch.refs.pop(),
-        lambda batch: setattr(batch, "images", batch.images[::-1]),
-    ],
-)
-def test_plain_changes_of_the_batch_do_not_pass(change):
+def test_putting_other_images_into_the_batch_does_not_pass():
     def score(self, batch):
         found = means(batch)
-        change(batch)
+        batch.images = batch.images[::-1]
         return found
 
     with pytest.raises(PluginError, match=r"Bad (fails|breaks a promise)"):

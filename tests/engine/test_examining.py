@@ -264,9 +264,9 @@ def test_copies_in_a_batch_are_examined_once():
 def test_a_detector_cannot_reorder_the_batch_of_others():
     class Sorter(Detector):
         def score(self, batch):
-            batch.images.sort(key=id)
+            batch.images.reverse()
+            batch.refs.clear()
             return [0.0] * len(batch)
 
     results, _ = examine(Sorter, Value)
-    assert "AttributeError" in results[0]["sorter"].error
     assert [found["value"].score for found in results] == [0, 1, 2, 3, 4]
