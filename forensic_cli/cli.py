@@ -52,9 +52,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         result = app(args=None if arguments is None else list(arguments), prog_name="forensic", standalone_mode=False)
     except ForensicError as error:
-        if Shown.traceback:
-            traceback.print_exception(error)
-        _tell(str(error))
+        _tell(str(error), error)
         return Status.USAGE
     except (KeyboardInterrupt, typer.Abort):
         _tell("stopped at once: no report was written, finished scores are kept")
@@ -62,9 +60,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if hasattr(error, "format_message"):  # typer's own usage errors; it no longer exposes their class
             return _misused(error.format_message())
-        if Shown.traceback:
-            traceback.print_exception(error)
-        _tell(f"this is a mistake of forensic itself, please report it with --debug: {reason(error)}")
+        _tell(f"this is a mistake of forensic itself, please report it with --debug: {reason(error)}", error)
         return Status.FAILURES
     return int(result or 0)
 
@@ -77,8 +73,11 @@ def _misused(message: str) -> Status:
     return Status.USAGE
 
 
-def _tell(line: str) -> None:
+def _tell(line: str, behind: Exception | None = None) -> None:
+    """One line on stderr, after the traceback of what is behind it if the user asked for that."""
     with suppress(OSError):  # nobody may be there to hear it
+        if behind and Shown.traceback:
+            traceback.print_exception(behind)
         typer.echo(f"forensic: {visible(line)}", err=True)
 
 

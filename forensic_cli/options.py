@@ -1,5 +1,6 @@
 """A detector's options: from what the user typed to the detector's own frozen dataclass, and back to JSON."""
 
+import math
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, replace
@@ -108,12 +109,13 @@ def _parse(kind: Any, text: str, default: Any) -> Any:
         return _WORDS[text.lower()]
     if kind is Path:
         return _file(text)
-    if kind is float and text.strip().lower().lstrip("+-") in ("nan", "inf", "infinity"):
-        raise ValueError("not a finite number")
     try:
-        return kind(text)
+        value = kind(text)
     except ValueError as error:
         raise ValueError("not a number" if kind in (int, float) else str(error)) from error
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("not a finite number")
+    return value
 
 
 def _file(text: str) -> Path:

@@ -5,8 +5,8 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -112,7 +112,9 @@ class Plugins:
             if len(rivals) > 1:
                 both = " and ".join(f"{one.distribution} {one.version}" for one in rivals)
                 raise PluginError(f"{both} both offer the {_NOUNS[entry.group]} {entry.name!r}: uninstall one of them")
-            self._register(entry, _imported(entry))
+            with _guarded(lambda error: _blame(entry, error)):
+                module = importlib.import_module(entry.module)
+            self._register(entry, module)
         except PluginError as error:
             self._failures[entry] = error
             raise
@@ -126,13 +128,8 @@ class Plugins:
             raise PluginError(f"{path}: {'not a Python file' if path.exists() else 'no such file'}")
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module  # dataclasses look their module up there
-        try:
-            with redirect_stdout(sys.stderr):
-                spec.loader.exec_module(module)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            raise PluginError(f"{path}: {reason(error)}") from error
+        with _guarded(lambda error: PluginError(f"{path}: {reason(error)}")):
+            spec.loader.exec_module(module)
         self._register(entry, module)
 
     def _register(self, entry: Entry, module: Any) -> None:
@@ -148,16 +145,11 @@ class Plugins:
 
         manager = pluggy.PluginManager("forensic")
         manager.add_hookspecs(hookspecs)
-        try:
-            with redirect_stdout(sys.stderr):
-                manager.register(module, name=entry.name)
-                manager.check_pending()
-                manager.hook.register_detectors(register=registrar(DETECTORS))
-                manager.hook.register_reports(register=registrar(REPORTS))
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            raise _blame(entry, error) from error
+        with _guarded(lambda error: _blame(entry, error)):
+            manager.register(module, name=entry.name)
+            manager.check_pending()
+            manager.hook.register_detectors(register=registrar(DETECTORS))
+            manager.hook.register_reports(register=registrar(REPORTS))
         if not any(offered.values()) or (entry.module and entry.name not in offered[entry.group]):
             raise _blame(entry, PluginError(f"registers no {_NOUNS[entry.group]} {entry.name!r} (is @hookimpl there?)"))
         for group, offers in offered.items():
@@ -189,14 +181,16 @@ def _check_detector(name: str, factory: type[Any]) -> None:
         raise PluginError(f"the Options of {name!r} cannot be used ({reason(error)})") from error
 
 
-def _imported(entry: Entry) -> Any:
+@contextmanager
+def _guarded(blame: Callable[[BaseException], PluginError]) -> Iterator[None]:
+    """Runs a plugin's own code: whatever it raises is its failure alone, and what it prints gets into no report."""
     try:
-        with redirect_stdout(sys.stderr):  # what a plugin prints must not get into a report
-            return importlib.import_module(entry.module)
+        with redirect_stdout(sys.stderr):
+            yield
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a strange plugin may raise anything; it must not end `forensic doctor`
-        raise _blame(entry, error) from error
+        raise blame(error) from error
 
 
 def _blame(entry: Entry, error: BaseException) -> PluginError:

@@ -24,6 +24,7 @@ Trust = Literal[
     "none",  # nothing to trust: no statement about the origin
 ]
 Label = Literal["generated", "inconclusive", "unflagged"]
+FileStatus = Literal["ok", "skipped", "failed"]
 
 
 def printable(path: str) -> str:
@@ -153,7 +154,7 @@ class FileRecord:
     """One row of a report. A failed row may still hold what methods found that need no pixels."""
 
     path: str
-    status: Literal["ok", "skipped", "failed"]
+    status: FileStatus
     reason: str | None = None
     sha256: str | None = None
     bytes: int | None = None
@@ -163,6 +164,12 @@ class FileRecord:
     verdict: Verdict | None = None
     findings: tuple[Finding, ...] = ()
     from_store: bool = False  # for the summary alone; not in the report, which is the same on a re-run
+
+    @property
+    def failures(self) -> list[str]:
+        """What went wrong: with the file, then with each method that failed on it."""
+        own = [self.reason or ""] if self.status == "failed" else []
+        return own + [f"{finding.method}: {finding.error}" for finding in self.findings if finding.error]
 
     def to_json(self) -> Json:
         return {

@@ -61,6 +61,7 @@ def test_none_can_be_typed():
         ({"trust": "/no/such/file"}, "no such file"),
         ({"ratio": "nan"}, "not a finite number"),
         ({"ratio": "inf"}, "not a finite number"),
+        ({"ratio": "1e999"}, "not a finite number"),
     ],
 )
 def test_what_does_not_fit_is_told(settings, message):

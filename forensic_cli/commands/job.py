@@ -49,26 +49,31 @@ class Job:
         run = runs.begin(self.methods, self.session, shlex.join(["forensic", *sys.argv[1:]]))
         live = outputs.live(targets)
         quiet = live is not None and _on_terminal(sys.stdout)  # rows and a bar would overwrite each other
-        trouble = [method.error for method in self.methods if method.error]
-        unable = len(trouble)
         tally, reasons = Tally(), Reasons()
+        trouble: list[str] = []
+        cut_short = False
+
+        def complain(words: str) -> None:
+            trouble.append(words)
+            watcher.say(words)
+
         with closing(self.store), closing(Spool()) as spool:
             with observer(self.paths, paths.count, quiet) as watcher, Interrupts(watcher.say) as interrupts:
-                for line in trouble:
-                    watcher.say(line)
+                for method in self.methods:
+                    if method.error:
+                        complain(method.error)
                 try:
                     live_or_spool = live.write if live else spool.fill
                     live_or_spool(reasons.noted(self._records(watcher, tally, lambda: interrupts.requested)))
                 except (Stopped, ReportError) as error:
-                    trouble.append(str(error))
-                    watcher.say(str(error))
-            stopped = interrupts.requested or len(trouble) > unable
+                    cut_short = True
+                    complain(str(error))
+            cut_short |= interrupts.requested
             if not live:
                 try:
-                    outputs.deliver(targets, Scan(run if stopped else runs.end(run), tally.summary, spool.records))
+                    outputs.deliver(targets, Scan(run if cut_short else runs.end(run), tally.summary, spool.records))
                 except ReportError as error:
-                    trouble.append(str(error))
-                    watcher.say(str(error))
+                    complain(str(error))
         if not any(target.name == "table" and target.path is None for target in targets):
             for line in (_sentence(tally.summary), *reasons.lines()):
                 watcher.say(line)
@@ -113,8 +118,7 @@ class Reasons:
 
     def noted(self, records: Iterable[FileRecord]) -> Iterator[FileRecord]:
         for record in records:
-            wrong = [f"{finding.method}: {finding.error}" for finding in record.findings if finding.error]
-            for words in [record.reason or "", *wrong] if record.status == "failed" else wrong:
+            for words in record.failures:
                 if words in self._counts or len(self._counts) < _MOST_REASONS:
                     self._counts[words] += 1
             yield record

@@ -16,7 +16,7 @@ from forensic_cli import images
 from forensic_cli.engine.methods import Method
 from forensic_cli.errors import ImageError
 from forensic_cli.paths import Candidate
-from forensic_cli.records import Failure, Finding, ImageRef, Skipped
+from forensic_cli.records import Failure, FileStatus, Finding, ImageRef, Skipped
 from forensic_cli.store import Forgiving
 
 Found = Candidate | Skipped | Failure
@@ -32,7 +32,7 @@ class Loaded:
     """One file on its way: what the store knows of it, and what the detectors that are missing need."""
 
     path: str
-    status: str = "ok"
+    status: FileStatus = "ok"
     reason: str | None = None
     sha256: str | None = None
     stat: os.stat_result | None = None
@@ -146,21 +146,19 @@ class Loader:
         pool = ThreadPoolExecutor(self._workers, thread_name_prefix="forensic-read")
         try:
             for item in self._looked_up(feed):
-                if item is None:
-                    while waiting:
-                        yield self._take(waiting.popleft())
-                    busy = 0
-                    yield None
-                    continue
                 if isinstance(item, Loaded):
                     waiting.append(item)
-                else:
+                elif item is not None:
                     waiting.append((ticket, pool.submit(self._load, ticket, item)))
                     ticket, busy = ticket + 1, busy + 1
-                while busy > self._ahead or len(waiting) > _WAITING or (waiting and isinstance(waiting[0], Loaded)):
+                while waiting and (
+                    item is None or busy > self._ahead or len(waiting) > _WAITING or isinstance(waiting[0], Loaded)
+                ):
                     first = waiting.popleft()
                     busy -= not isinstance(first, Loaded)
                     yield self._take(first)
+                if item is None:
+                    yield None
             while waiting:
                 yield self._take(waiting.popleft())
         finally:
@@ -181,16 +179,16 @@ class Loader:
         for chunk in feed.chunks():
             candidates = [one for one in chunk if isinstance(one, Candidate)]
             digests = self._store.digests([(one.path, one.stat) for one in candidates])
+            digest_of = iter(digests)
             known = [digest for digest in digests if digest]
             refs, findings = self._store.images(known), self._store.findings(known, self._keys)
-            digest_of = {id(one): digest for one, digest in zip(candidates, digests, strict=True)}
             for one in chunk:
                 if isinstance(one, Skipped):
                     yield Loaded(one.path, "skipped", one.reason)
                 elif isinstance(one, Failure):
                     yield Loaded(one.path, "failed", one.reason)
                 else:
-                    digest = digest_of[id(one)]
+                    digest = next(digest_of)
                     ref = refs.get(digest) if digest else None
                     if digest and ref and findings[digest].keys() >= self._keys.keys():
                         yield Loaded(one.path, sha256=digest, ref=replace(ref, path=one.path), known=findings[digest])

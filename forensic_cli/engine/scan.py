@@ -30,7 +30,7 @@ class Tally:
             found=old.found + 1,
             scanned=old.scanned + (record.status == "ok"),
             skipped=old.skipped + (record.status == "skipped"),
-            failed=old.failed + bool(_failure(record)),
+            failed=old.failed + bool(record.failures),
             from_store=old.from_store + record.from_store,
             generated=old.generated + (label == "generated"),
             inconclusive=old.inconclusive + (label == "inconclusive"),
@@ -69,20 +69,14 @@ def scan(
             for loaded, fresh in zip(group, results, strict=True):
                 record = _record(loaded, fresh, methods)
                 yield record
-                if strict and (failure := _failure(record)):
-                    raise Stopped(f"{record.path}: {failure} (--strict stops at the first failure)")
+                if strict and record.failures:
+                    raise Stopped(f"{record.path}: {record.failures[0]} (--strict stops at the first failure)")
             if examiner.hopeless:
                 raise Stopped(f"{examiner.hopeless} (no method is left)")
             if stop():
                 break
     finally:
         loading.close()
-
-
-def _failure(record: FileRecord) -> str | None:
-    """What went wrong with a file, or with the first method that failed on it."""
-    wrong = [f"{finding.method}: {finding.error}" for finding in record.findings if finding.error]
-    return record.reason if record.status == "failed" else wrong[0] if wrong else None
 
 
 def _groups(loading: Iterable[Loaded | None], examiner: Examiner) -> Iterator[list[Loaded]]:
@@ -131,7 +125,7 @@ def _record(loaded: Loaded, fresh: dict[str, Finding], methods: Sequence[Method]
     ref = loaded.ref
     return FileRecord(
         path=loaded.path,
-        status=loaded.status,  # type: ignore[arg-type]
+        status=loaded.status,
         reason=loaded.reason,
         sha256=loaded.sha256,
         bytes=ref.bytes if ref else None,

@@ -79,10 +79,10 @@ def position_embedding(model: Any, height: int, width: int, recipe: PositionEmbe
     "hub": as the official torch.hub models resample them: bicubic by the factor (side + 0.1) / 37 without antialiasing,
     or, with registers, by size with antialiasing. "size": by size without antialiasing, as transformers does.
     """
-    stored = model.embeddings.position_embeddings
+    stored: torch.Tensor = model.embeddings.position_embeddings
     side = round((stored.shape[1] - 1) ** 0.5)
     if (height, width) == (side, side):
-        return stored  # type: ignore[no-any-return]
+        return stored
     grid = stored[:, 1:].float().reshape(1, side, side, -1).permute(0, 3, 1, 2)
     if recipe == "size" or hasattr(model.embeddings, "register_tokens"):
         sharp = F.interpolate(grid, size=(height, width), mode="bicubic", antialias=recipe == "hub")
