@@ -1,0 +1,110 @@
+"""What a trained classifier is besides its tensors: what it looks at, how its output is read, what is known of its errors.
+
+Stands as config.json beside model.safetensors, and in the metadata of an ONNX file.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from forensic_cli.errors import WeightsError
+
+SCHEMA = "forensic/classifier/1"
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+Kernel = Literal["bilinear", "bicubic", "lanczos", "box"]
+Pad = Literal["mirror", "black"]
+Head = Literal["logit", "softmax"]
+
+
+@dataclass(frozen=True)
+class Look:
+    """From an image of any size to square crops of 8-bit RGB, as the network was trained to see it.
+
+    `resize`: short side before cropping, None leaves the native pixels. `crops`: 1 is the centre, 5 adds the corners; an
+    image that has room for fewer gives fewer. `size` None is the whole image, in tiles of at most `tile` pixels a side.
+    A side shorter than `size` is continued by `pad`.
+    """
+
+    size: int | None
+    resize: int | None = None
+    crops: Literal[1, 5] = 1
+    kernel: Kernel = "bilinear"
+    pad: Pad = "black"
+    tile: int = 1024
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """The score that a share `fpr` of `photographs` photographs from sources it never saw reached or passed."""
+
+    fpr: float
+    score: float
+    photographs: int
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """`network` names the architecture (a timm name, or the builder of a published baseline) and `settings` its arguments.
+
+    The network sees (pixel / 255 - mean) / std. `head` "logit": one output; "softmax": two, the second is "generated";
+    either way the score is the log-odds of "generated", averaged over the crops by area.
+    """
+
+    network: str
+    look: Look
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
+    head: Head = "logit"
+    settings: tuple[tuple[str, bool | int | float | str], ...] = ()
+    licence: str = "unknown"
+    thresholds: tuple[Threshold, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {"schema": SCHEMA, **asdict(self), "settings": dict(self.settings)}
+
+    @classmethod
+    def from_json(cls, value: Any, where: str) -> Classifier:
+        """Raises WeightsError that names the file and the field that is wrong."""
+        if not isinstance(value, dict) or value.get("schema") != SCHEMA:
+            raise WeightsError(f"{where} does not describe a classifier of forensic (schema {SCHEMA})")
+        settings = value.get("settings", {})
+        if not isinstance(settings, dict) or not all(
+            isinstance(one, bool | int | float | str) for one in settings.values()
+        ):
+            raise WeightsError(f"{where}: settings are plain names and values")
+        made: Classifier = _made(cls, {**value, "settings": ()}, where)
+        return cls(**{**{one.name: getattr(made, one.name) for one in fields(cls)}, "settings": tuple(settings.items())})
+
+
+def _made(kind: Any, value: Any, where: str) -> Any:
+    """A `kind` of a JSON value, or WeightsError."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if is_dataclass(kind):
+        if not isinstance(value, Mapping):
+            raise WeightsError(f"{where}: not an object")
+        hints = get_type_hints(kind)
+        try:
+            return kind(**{name: _made(hints[name], value[name], f"{where}: {name}") for name in hints if name in value})  # type: ignore[operator]
+        except TypeError as error:
+            raise WeightsError(f"{where}: {error}") from error
+    if origin is Literal:
+        if value not in inner:
+            raise WeightsError(f"{where} is {value!r}, not one of {', '.join(map(str, inner))}")
+        return value
+    if origin is types.UnionType:
+        return None if value is None else _made(inner[0], value, where)
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise WeightsError(f"{where} is {value!r}, not a list")
+        return tuple(_made(inner[0], one, where) for one in value)
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise WeightsError(f"{where} is {value!r}, not {kind.__name__}")
+    return value

@@ -1,0 +1,95 @@
+"""One way to run a classifier, whatever runs it: torch on a folder of safetensors, or ONNX Runtime on a file."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from forensic_cli.classifier import Classifier
+from forensic_cli.detector import Batch, Session
+from forensic_cli.errors import WeightsError
+from forensic_cli.features.windows import Window, windows
+from forensic_cli.records import Weights
+from forensic_cli.weights import locate
+
+Build = Callable[[Classifier], Any]
+"""Makes an untrained torch module of what a Classifier describes: (M, 3, H, W) normalised float32 to (M, 1) or (M, 2)."""
+
+
+class Network(Protocol):
+    """A classifier ready to run. `provider` says what runs it: "torch cpu", "CUDAExecutionProvider"."""
+
+    classifier: Classifier
+    provider: str
+
+    def __call__(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Log-odds (M,) of uint8 crops (M, H, W, 3), and where it has them its evidence maps (M, h, w), whose mean is the
+        log-odds less the bias; both float32."""
+        ...
+
+
+def network(session: Session, *, weights: Weights, published: Classifier, build: Build) -> Network:
+    """The network in a local folder, a file, or the hub. `published` describes tensors that stand without a config.json
+    of ours. Raises WeightsError."""
+    path = locate(weights, offline=session.offline).path
+    if path.suffix == ".onnx":
+        from forensic_cli.features.onnx_network import OnnxNetwork
+
+        return OnnxNetwork.load(path, session)
+    from forensic_cli.features.torch_network import TorchNetwork
+
+    return TorchNetwork.load(path, describe(path, published), build, session)
+
+
+def describe(path: Path, published: Classifier) -> Classifier:
+    """What config.json beside the tensors says, if it is one of ours, else `published`. Raises WeightsError."""
+    config = (path if path.is_dir() else path.parent) / "config.json"
+    try:
+        value = json.loads(config.read_bytes())
+    except OSError:
+        return published
+    except ValueError as error:
+        raise WeightsError(f"{config} is not JSON: {error}") from error
+    ours = isinstance(value, dict) and "schema" in value
+    return Classifier.from_json(value, str(config)) if ours else published
+
+
+def outputs(
+    batch: Batch, *, weights: Weights, published: Classifier, build: Build
+) -> list[tuple[list[Window], np.ndarray, np.ndarray | None]]:
+    """For each image its crops, their log-odds (K,) and their evidence maps (K, h, w)."""
+    runner = batch.session.once(network, weights=weights, published=published, build=build)
+    crops = batch.once(windows, look=runner.classifier.look)
+    flat = [window.pixels for several in crops for window in several]
+    odds, maps = _run(runner, flat)
+    found, start = [], 0
+    for several in crops:
+        end = start + len(several)
+        found.append((several, odds[start:end], None if maps is None else maps[start:end]))
+        start = end
+    return found
+
+
+def scores(batch: Batch, *, weights: Weights, published: Classifier, build: Build) -> np.ndarray:
+    """Log-odds of "generated", the mean over an image's crops weighted by their area: (N,), float64."""
+    found = batch.once(outputs, weights=weights, published=published, build=build)
+    return np.array(
+        [np.average(odds.astype(np.float64), weights=[one.area for one in several]) for several, odds, _ in found]
+    )
+
+
+def _run(runner: Network, crops: Sequence[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray | None] | Any]:
+    """All crops through the network; those of one shape go together."""
+    shapes: dict[tuple[int, ...], list[int]] = {}
+    for index, crop in enumerate(crops):
+        shapes.setdefault(crop.shape, []).append(index)
+    odds = np.zeros(len(crops), np.float32)
+    maps: list[Any] = [None] * len(crops)
+    for indices in shapes.values():
+        some, evidence = runner(np.stack([crops[index] for index in indices]))
+        odds[indices] = some
+        for place, index in enumerate(indices):
+            maps[index] = None if evidence is None else evidence[place]
+    return odds, None if any(one is None for one in maps) else maps

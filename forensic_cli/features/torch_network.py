@@ -1,0 +1,115 @@
+"""A classifier run by torch, from a folder of safetensors: the module that is also what gets exported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from forensic_cli.classifier import Classifier
+from forensic_cli.detector import Session
+from forensic_cli.errors import WeightsError, reason
+
+_CHUNK = 32  # crops in one forward pass
+
+
+class Scorer(nn.Module):
+    """uint8 crops (M, H, W, 3) to log-odds of "generated" (M,) and, where the network allows it, evidence (M, h, w).
+
+    Evidence is the class activation map, exact where global average pooling and one linear layer follow the features: its
+    mean plus the bias is the log-odds.
+    """
+
+    def __init__(self, body: nn.Module, classifier: Classifier) -> None:
+        super().__init__()
+        self.body = body
+        self.head = classifier.head
+        self.localises = classifier.head == "logit" and _averages(body)
+        self.register_buffer("scale", torch.tensor([1 / (255 * std) for std in classifier.std]), persistent=False)
+        offset = [-mean / std for mean, std in zip(classifier.mean, classifier.std, strict=True)]
+        self.register_buffer("offset", torch.tensor(offset), persistent=False)
+
+    def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        pixels = (crops.float() * self.scale + self.offset).permute(0, 3, 1, 2)  # type: ignore[operator]
+        body: Any = self.body
+        if self.localises:
+            features = body.forward_features(pixels)  # (M, C, h, w)
+            linear = body.get_classifier()
+            evidence = torch.einsum("mchw,c->mhw", features, linear.weight[0])
+            return evidence.mean(dim=(1, 2)) + linear.bias[0], evidence
+        answer = body(pixels)
+        if isinstance(answer, tuple):
+            answer = answer[0]
+        return (answer.flatten(1)[:, 0] if self.head == "logit" else answer[:, 1] - answer[:, 0],)
+
+
+def _averages(body: nn.Module) -> bool:
+    """Whether the score is a linear layer of averaged features, as in timm's convolutional networks."""
+    pool = getattr(body, "global_pool", None)
+    head = body.get_classifier() if hasattr(body, "get_classifier") else None
+    return isinstance(head, nn.Linear) and getattr(pool, "pool_type", None) == "avg" and not hasattr(body, "head")
+
+
+class TorchNetwork:
+    """Float32 weights on the session's device; half precision by autocast."""
+
+    def __init__(self, scorer: Scorer, classifier: Classifier, session: Session) -> None:
+        self.classifier = classifier
+        self.provider = f"torch {torch.device(session.device).type}"
+        self.scorer = scorer.eval().requires_grad_(False).to(session.device)
+        self._session = session
+
+    @classmethod
+    def load(cls, path: Path, classifier: Classifier, build: Callable[[Classifier], Any], session: Session) -> TorchNetwork:
+        """Raises WeightsError, with the keys that do not fit."""
+        body: nn.Module = build(classifier)
+        fit(body, tensors(path), str(path))
+        return cls(Scorer(body, classifier), classifier, session)
+
+    def __call__(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        parts = list(self._chunks(crops))
+        odds = torch.cat([part[0] for part in parts])
+        maps = torch.cat([part[1] for part in parts]).numpy() if self.scorer.localises else None
+        return odds.numpy(), maps
+
+    def _chunks(self, crops: np.ndarray) -> Iterator[list[torch.Tensor]]:
+        session, kind = self._session, torch.device(self._session.device).type
+        dtype = getattr(torch, session.dtype)
+        for start in range(0, len(crops), _CHUNK):
+            part = torch.from_numpy(np.ascontiguousarray(crops[start : start + _CHUNK])).to(session.device)
+            with torch.autocast(kind, dtype=dtype, enabled=dtype != torch.float32):
+                yield [one.float().cpu() for one in self.scorer(part)]
+
+
+def tensors(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a file, or of model.safetensors in a folder, as float32. Raises WeightsError."""
+    file = path / "model.safetensors" if path.is_dir() else path
+    try:
+        return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in load_file(file).items()}
+    except (OSError, SafetensorError, ValueError) as error:
+        raise WeightsError(f"{file} cannot be read as safetensors: {reason(error)}") from error
+
+
+def fit(body: nn.Module, found: dict[str, torch.Tensor], where: str) -> None:
+    """Fill the network with tensors, strictly; a prefix that all of them share ("vit.", "model.", "module.") is dropped.
+
+    Raises WeightsError that names the keys.
+    """
+    wanted = body.state_dict()
+    if not wanted.keys() & found.keys() and found:
+        prefix = next(iter(found)).partition(".")[0] + "."
+        if all(name.startswith(prefix) for name in found):
+            found = {name.removeprefix(prefix): tensor for name, tensor in found.items()}
+    missing, foreign = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
+    other = [name for name in wanted.keys() & found.keys() if wanted[name].shape != found[name].shape]
+    for names, words in ((missing, "lacks"), (foreign, "has in addition"), (sorted(other), "has in another shape")):
+        if names:
+            more = f" and {len(names) - 3} more" * (len(names) > 3)
+            raise WeightsError(f"{where} does not fit the network: it {words} {', '.join(names[:3])}{more}")
+    body.load_state_dict(found)
