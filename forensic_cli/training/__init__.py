@@ -1,0 +1,1 @@
+"""What a training run is made of, short of the loop itself: splits, sampling, augmentation."""
