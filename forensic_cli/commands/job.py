@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TextIO
 
 from forensic_cli import paths
@@ -43,6 +44,7 @@ class Job:
     workers: int
     strict: bool
     fail_on_generated: bool
+    heatmaps: Path | None = None
 
     def run(self, targets: Sequence[Target]) -> Status:
         """Scan and deliver the reports; what was found so far is delivered in any case."""
@@ -77,6 +79,8 @@ class Job:
         if not any(target.name == "table" and target.path is None for target in targets):
             for line in (_sentence(tally.summary), *reasons.lines()):
                 watcher.say(line)
+        if tally.heatmaps:
+            watcher.say(f"{tally.heatmaps:,} heatmap{'s' * (tally.heatmaps != 1)} in {self.heatmaps}")
         if interrupts.requested:
             watcher.say("interrupted before the end; the same command goes on from here")
         return self._status(tally.summary, bool(trouble), interrupts.requested)
@@ -98,6 +102,7 @@ class Job:
             batch_size=self.batch_size,
             workers=self.workers,
             strict=self.strict,
+            heatmaps=self.heatmaps,
             warn=watcher.say,
             stop=stop,
         ):

@@ -56,6 +56,10 @@ def scan(
         typer.Option(metavar="FILE", help="Where finished scores are kept. [scores.sqlite in the user's cache]"),
     ] = None,
     no_store: Annotated[bool, typer.Option("--no-store", help="Compute everything anew and keep nothing.")] = False,
+    heatmaps: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for pictures of where a method saw evidence; made if it is missing."),
+    ] = None,
     offline: Offline = False,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first failure.")] = False,
     fail_on: Annotated[
@@ -77,6 +81,8 @@ def scan(
     plugins = Plugins(plugin or ())
     targets = outputs.plan(output or [], format_, plugins, terminal=bool(sys.stdout and sys.stdout.isatty()))
     offers = roster.offers(method_names(methods), plugins, chosen)
+    if heatmaps:
+        _announce(heatmaps, paths, offers)
     session, runtime, usual_size = _place(offers, device, dtype, seed, offline)
     job = Job(
         paths=paths,
@@ -88,6 +94,7 @@ def scan(
         workers=workers or os.cpu_count() or 1,
         strict=strict,
         fail_on_generated=fail_on == "generated",
+        heatmaps=heatmaps,
     )
     return job.run(targets)
 
@@ -107,6 +114,15 @@ def _place(offers: Sequence[Offer], device: str, dtype: str, seed: int, offline:
     where = devices.choose_device(device)
     session = Session(seed, where, devices.choose_dtype(dtype), offline)
     return session, devices.torch_runtime(where), devices.batch_size(where)
+
+
+def _announce(heatmaps: Path, paths: Sequence[str], offers: Sequence[Offer]) -> None:
+    """Say which methods will have no pictures, once the folder for the others is there."""
+    from forensic_cli.engine.heatmaps import prepare
+    from forensic_cli.progress import Silent
+
+    for name in prepare(heatmaps, paths, offers):
+        Silent().say(f"{name} shows no heatmap")
 
 
 def _store(path: Path | None, none: bool) -> AnyStore:

@@ -28,10 +28,21 @@ class Runtime:
 
 
 class Examiner:
-    """Shows batches to the methods of one run. `limit` is the batch size that was found to fit into memory so far."""
+    """Shows batches to the methods of one run. `limit` is the batch size that was found to fit into memory so far.
 
-    def __init__(self, session: Session, methods: Sequence[Method], runtime: Runtime, limit: int) -> None:
+    `draw` gets each batch with what a method found in it, before the batch is let go.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        methods: Sequence[Method],
+        runtime: Runtime,
+        limit: int,
+        draw: Callable[[Method, Batch, Sequence[Finding]], None] = lambda method, batch, findings: None,
+    ) -> None:
         self.limit = limit
+        self._draw = draw
         self._session = session
         self._methods = methods
         self._runtime = runtime
@@ -106,9 +117,11 @@ class Examiner:
     def _asked(self, method: Method, batch: Batch) -> list[Finding]:
         with self._runtime.inference(), redirect_stdout(sys.stderr):  # a chatty plugin must not write into a report
             findings = method.detector.examine(batch)
-        if len(findings) != len(batch) or not all(isinstance(finding, Finding) for finding in findings):
-            raise PluginError(f"{method.use.distribution}: {len(findings)} findings for {len(batch)} images")
-        return [_sound(finding, method.name) for finding in findings]
+            if len(findings) != len(batch) or not all(isinstance(finding, Finding) for finding in findings):
+                raise PluginError(f"{method.use.distribution}: {len(findings)} findings for {len(batch)} images")
+            sound = [_sound(finding, method.name) for finding in findings]
+            self._draw(method, batch, sound)
+        return sound
 
 
 def _sound(finding: Finding, method: str) -> Finding:

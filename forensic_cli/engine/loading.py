@@ -3,7 +3,7 @@
 import os
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -125,10 +125,13 @@ class Feed:
 
 
 class Loader:
-    """Brings files to the methods of one run."""
+    """Brings files to the methods of one run; what the store knows of the methods in `anew` is not asked for."""
 
-    def __init__(self, methods: Sequence[Method], store: Forgiving, workers: int, ahead: int) -> None:
-        self._keys = {method.name: method.key for method in methods}
+    def __init__(
+        self, methods: Sequence[Method], store: Forgiving, workers: int, ahead: int, anew: Collection[str] = ()
+    ) -> None:
+        self._names = {method.name for method in methods}
+        self._keys = {method.name: method.key for method in methods if method.name not in anew}
         self._pixels = {method.name for method in methods if method.looks_at_pixels}
         self._store = store
         self._workers = workers
@@ -190,7 +193,7 @@ class Loader:
                 else:
                     digest = next(digest_of)
                     ref = refs.get(digest) if digest else None
-                    if digest and ref and findings[digest].keys() >= self._keys.keys():
+                    if digest and ref and findings[digest].keys() >= self._names:
                         yield Loaded(one.path, sha256=digest, ref=replace(ref, path=one.path), known=findings[digest])
                     else:
                         yield one
@@ -210,7 +213,7 @@ class Loader:
             header = images.probe(content)
             loaded.ref = ImageRef(candidate.path, loaded.sha256, len(content), header.format, header.width, header.height)
             loaded.known = self._store.findings([loaded.sha256], self._keys)[loaded.sha256]
-            missing = self._keys.keys() - loaded.known.keys()
+            missing = self._names - loaded.known.keys()
             if missing - self._pixels:
                 loaded.content = content
             if missing & self._pixels:

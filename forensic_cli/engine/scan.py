@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import perf_counter
 
 from forensic_cli.detector import Session
 from forensic_cli.engine.examining import Examiner, Results, Runtime
+from forensic_cli.engine.heatmaps import Heatmaps
 from forensic_cli.engine.loading import Found, Loaded, Loader
 from forensic_cli.engine.methods import Method
 from forensic_cli.errors import Stopped
@@ -22,10 +24,12 @@ class Tally:
 
     started: float = field(default_factory=perf_counter)
     summary: Summary = field(default_factory=Summary)
+    heatmaps: int = 0
 
     def count(self, record: FileRecord) -> None:
         old = self.summary
         label = record.verdict.label if record.verdict else None
+        self.heatmaps += sum(finding.heatmap is not None for finding in record.findings)
         self.summary = Summary(
             found=old.found + 1,
             scanned=old.scanned + (record.status == "ok"),
@@ -49,28 +53,32 @@ def scan(
     batch_size: int,
     workers: int,
     strict: bool = False,
+    heatmaps: Path | None = None,
     warn: Callable[[str], None] = lambda line: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[FileRecord]:
     """Yield one record for each thing found, in order.
 
     `stop` is asked between batches. A store that fails is left alone after one `warn`. If `strict`, raises Stopped after
-    the first record of a file or a method that failed; what its batch found is kept.
+    the first record of a file or a method that failed; what its batch found is kept. `heatmaps` is a folder for pictures
+    of where methods looked, which is not known to the store.
     Raises it too when no method is left whose weights could be loaded.
     """
     able = [method for method in methods if not method.error]
     kept = Forgiving(store, warn)
-    examiner = Examiner(session, able, runtime, batch_size)
-    loading = Loader(able, kept, workers, ahead=2 * batch_size).load(found)
+    pictures = Heatmaps(heatmaps, able, runtime.trace, warn)
+    examiner = Examiner(session, able, runtime, batch_size, pictures.draw)
+    loading = Loader(able, kept, workers, 2 * batch_size, anew=pictures.methods).load(pictures.besides(found))
     try:
         for group in _groups(loading, examiner):
             results = examiner.examine(group)
             _save(kept, able, group, results)
             for loaded, fresh in zip(group, results, strict=True):
-                record = _record(loaded, fresh, methods)
+                record = _record(loaded, pictures.added(loaded.sha256, fresh), methods)
                 yield record
                 if strict and record.failures:
                     raise Stopped(f"{record.path}: {record.failures[0]} (--strict stops at the first failure)")
+            pictures.forget()
             if examiner.hopeless:
                 raise Stopped(f"{examiner.hopeless} (no method is left)")
             if stop():

@@ -93,8 +93,11 @@ def print_indented(console: Console, text: Text, indent: int, mark: str = "") ->
 
 
 def _column(method: str, findings: Sequence[Finding | None], ranks: Ranks) -> _Column:
-    errors = [finding is not None and finding.error is not None for finding in findings]
     known = [score_of(finding) for finding in findings]
+    errors = [
+        finding is not None and finding.error is not None and score is None
+        for finding, score in zip(findings, known, strict=True)
+    ]
     decimals = _decimals(score for score in known if score is not None)
     scores = ["failed" if error else _number(score, decimals) for score, error in zip(known, errors, strict=True)]
     notes = [_note(finding, ranks.get(method, {})) for finding in findings]
