@@ -32,7 +32,7 @@ def read_parquet(path: str, name: str, origin: str) -> Iterator[Found]:
     """
     with _told(UsageError, f"{path}: "):
         file = _opened(path)
-        columns = {column.lower(): column for column in reversed(file.schema_arrow.names)}
+        columns = {column.lower(): column for column in file.schema_arrow.names}
         _picture_column(path, file)
         if "label" not in columns:
             raise UsageError(f"{path}: it has no column 'label'; there is {', '.join(columns)[:200]}")
@@ -53,11 +53,12 @@ def read_parquet(path: str, name: str, origin: str) -> Iterator[Found]:
 def picture(path: str, row: int) -> bytes:
     """The bytes of one image. Raises ImageError."""
     with _told(ImageError):
+        status = os.stat(path)
         # a process that was forked off shares the place in an open file with its parent
-        found, folder = _pictures(path, os.getpid()).at(row), os.path.dirname(path)
+        found = _pictures(os.path.abspath(path), status.st_size, status.st_mtime_ns, os.getpid()).at(row)
     if isinstance(found, dict):
         if found.get("bytes") is None and found.get("path"):
-            return images.read(os.path.join(folder, found["path"]))[0]
+            return images.read(os.path.join(os.path.dirname(path), found["path"]))[0]
         found = found.get("bytes")
     if isinstance(found, str):  # some writers keep bytes as text of the same code points
         try:
@@ -109,7 +110,7 @@ class _Pictures:
 
 
 @lru_cache(maxsize=_OPEN)
-def _pictures(path: str, _process: int) -> _Pictures:
+def _pictures(path: str, _size: int, _changed: int, _process: int) -> _Pictures:
     return _Pictures(path)
 
 

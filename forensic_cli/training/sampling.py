@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forensic_cli.datasets import Labelled
-from forensic_cli.errors import UsageError, nearest
+from forensic_cli.errors import UsageError
 
 
 class Sampler:
@@ -34,7 +34,6 @@ class Sampler:
             generated[row] = item.generated
             names = groups[item.generated]
             numbers[row] = names.setdefault((item.generator or item.source, prefixes.of(item.kind)), len(names))
-        prefixes.check()
         factors = ([prefixes.weight(prefix) for _, prefix in names] for names in groups)
         rows = (np.flatnonzero(generated == which) for which in (False, True))
         words = ("photographs", "generated images")
@@ -101,10 +100,3 @@ class _Prefixes:
 
     def weight(self, prefix: str) -> float:
         return self._weights.get(prefix, 1.0)
-
-    def check(self) -> None:
-        """Raises UsageError for a weight that no image has."""
-        for prefix in self._weights:
-            if not any(kind.startswith(prefix) for kind in self._known):
-                words = nearest(prefix, {kind.partition(":")[0] for kind in self._known})
-                raise UsageError(f"no image is of a kind that begins with {prefix!r}; {words[:200]}")

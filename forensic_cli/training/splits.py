@@ -127,10 +127,11 @@ def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def _sum(groups: Iterable[_Group]) -> _Numbers:
+    """The labels come in one order: that of sums decides about ties between fractions."""
     total: _Numbers = Counter()
     for group in groups:
         total += group.numbers
-    return total
+    return Counter(dict(sorted(total.items())))
 
 
 def _classes(numbers: _Numbers) -> set[bool]:
@@ -152,5 +153,5 @@ def _impossible(groups: Sequence[_Group]) -> str:
         having = [group for group in groups if one in _classes(group.numbers)]
         if len(having) == 1:
             where = f"all {words} are from one source ({having[0].name}) or bound to it"
-            return f"{where}, so none would be left to train or to validate on; add another source, or use --holdout none"
+            return f"{where}, so none would be left to train or to validate on; add another source, or use --holdout 0"
     return "training and validation need generated images and photographs each; add those that are missing"
