@@ -64,15 +64,23 @@ class Session(Once):
     """One run: its seed, its device and number format, and what was loaded so far (weights, mostly).
 
     `device` is a torch device ("cpu", "cuda:0", "mps"), `dtype` a torch dtype ("float32", "bfloat16", "float16");
-    `offline` forbids the network.
+    `offline` forbids the network; with `require_gpu` whoever would run a network on the CPU raises WeightsError instead.
     """
 
-    def __init__(self, seed: int = 0, device: str = "cpu", dtype: str = "float32", offline: bool = False) -> None:
+    def __init__(
+        self,
+        seed: int = 0,
+        device: str = "cpu",
+        dtype: str = "float32",
+        offline: bool = False,
+        require_gpu: bool = False,
+    ) -> None:
         super().__init__()
         self.seed = seed
         self.device = device
         self.dtype = dtype
         self.offline = offline
+        self.require_gpu = require_gpu
 
     def seed_for(self, *words: str | int) -> int:
         """A seed in [0, 2^63) for one purpose, the same on every machine.
@@ -149,6 +157,9 @@ class Detector:
     def __init__(self, session: Session, options: Any = None) -> None:
         self.session = session
         self.options: Any = self.Options() if options is None else options
+    provider: str | None = None
+    """What ran its network ("torch cpu", "CUDAExecutionProvider"), set by the detector once it is loaded."""
+
 
     def lasting(self, finding: Finding) -> bool:
         """Whether a finding may be stored for later scans: not where it depends on more than bytes, options and seed."""

@@ -73,7 +73,8 @@ class Job:
             cut_short |= interrupts.requested
             if not live:
                 try:
-                    outputs.deliver(targets, Scan(run if cut_short else runs.end(run), tally.summary, spool.records))
+                    done = runs.settled(run, self.methods)
+                    outputs.deliver(targets, Scan(done if cut_short else runs.end(done), tally.summary, spool.records))
                 except ReportError as error:
                     complain(str(error))
         if not any(target.name == "table" and target.path is None for target in targets):

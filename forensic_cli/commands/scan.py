@@ -40,6 +40,7 @@ def scan(
         typer.Option("--weights", metavar="METHOD=SOURCE", help="Folder, file or hub repository of weights. Repeatable."),
     ] = None,
     device: Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    require_gpu: Annotated[bool, typer.Option("--require-gpu", help="Fail rather than run a network on the CPU.")] = False,
     dtype: Annotated[
         Literal["auto", "float32", "bfloat16", "float16"], typer.Option(help="Number format; auto is float32.")
     ] = "auto",
@@ -83,7 +84,7 @@ def scan(
     offers = roster.offers(method_names(methods), plugins, chosen)
     if heatmaps:
         _announce(heatmaps, paths, offers)
-    session, runtime, usual_size = _place(offers, device, dtype, seed, offline)
+    session, runtime, usual_size = _place(offers, device, dtype, seed, offline, require_gpu)
     job = Job(
         paths=paths,
         methods=roster.prepare(offers, chosen, session),
@@ -99,7 +100,9 @@ def scan(
     return job.run(targets)
 
 
-def _place(offers: Sequence[Offer], device: str, dtype: str, seed: int, offline: bool) -> tuple[Session, Runtime, int]:
+def _place(
+    offers: Sequence[Offer], device: str, dtype: str, seed: int, offline: bool, require_gpu: bool
+) -> tuple[Session, Runtime, int]:
     """Where the methods run, and the usual batch size there; torch is imported only for methods that look at pixels."""
     from forensic_cli.detector import Session
     from forensic_cli.engine.examining import Runtime
@@ -111,8 +114,8 @@ def _place(offers: Sequence[Offer], device: str, dtype: str, seed: int, offline:
         return Session(seed, offline=offline), Runtime(), 64
     from forensic_cli.engine import devices
 
-    where = devices.choose_device(device)
-    session = Session(seed, where, devices.choose_dtype(dtype), offline)
+    where = devices.choose_device(device, require_gpu)
+    session = Session(seed, where, devices.choose_dtype(dtype), offline, require_gpu)
     return session, devices.torch_runtime(where), devices.batch_size(where)
 
 

@@ -10,9 +10,17 @@ from forensic_cli.errors import UsageError
 DTYPES = ("float32", "bfloat16", "float16")
 
 
-def choose_device(word: str) -> str:
+def choose_device(word: str, require_gpu: bool = False) -> str:
     """A torch device for "auto", "cpu", "cuda", "cuda:N" or "mps"; raises UsageError if this machine has none."""
     name, _, index = word.partition(":")
+    device = _device(word)
+    if require_gpu and device == "cpu":
+        why = "--device cpu asks for none" if word == "cpu" else "torch sees none on this machine (forensic doctor)"
+        raise UsageError(f"--require-gpu needs a GPU, and {why}")
+    return device
+
+
+def _device(word: str) -> str:
     if word == "auto":
         return "cuda:0" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     if name == "mps" and not torch.backends.mps.is_available():

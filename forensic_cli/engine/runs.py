@@ -36,5 +36,11 @@ def end(run: Run) -> Run:
     return replace(run, finished=_now())
 
 
+def settled(run: Run, methods: Sequence[Method]) -> Run:
+    """The record with what really ran the network of each method; none where all its findings came from the store."""
+    provided = [replace(method.use, provider=method.detector.provider) for method in methods]
+    return replace(run, methods=tuple(provided))
+
+
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
