@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from forensic_cli.classifier import Classifier
     from forensic_cli.detector import Batch
+    from forensic_cli.training.job import TrainingJob
 
 
 @runtime_checkable
@@ -19,7 +20,10 @@ class Localises(Protocol):
 
     def heatmaps(self, batch: Batch) -> list[np.ndarray]:
         """One map per image, float32 (h, w) of any size, stretched over the whole upright image; higher speaks for
-        "generated", 0 for neither, NaN where it did not look."""
+        "generated", 0 for neither, NaN where it did not look.
+
+        In log-odds; a detector with maps of another unit has an attribute `heatmap_scale`, what counts as strong there.
+        """
         ...
 
 
@@ -28,17 +32,29 @@ class Exports(Protocol):
     """Has a network that can be written as ONNX (`export-onnx`)."""
 
     def exportable(self) -> tuple[Any, Classifier]:
-        """The torch module, from uint8 crops (M, H, W, 3) to log-odds (M,) and perhaps evidence (M, h, w); and what it is."""
+        """The torch module, from uint8 crops (M, H, W, 3) to log-odds (M,) and perhaps evidence (M, h, w); its record."""
         ...
 
 
 @runtime_checkable
 class Trains(Protocol):
-    """Can be trained (`train`): `Training` is a frozen dataclass of options, like `Options`."""
+    """A detector's class that can be trained (`train`); `train` is a class method.
 
-    Training: ClassVar[type]
+    `Training` is a frozen dataclass of options, like `Options`.
+    """
 
-    @classmethod
-    def train(cls, job: Any) -> Path:
-        """Train and write the model folder; see forensic_cli.training.job.TrainingJob. Returns the folder."""
+    Training: type
+
+    def train(self, job: TrainingJob) -> Path:
+        """Train, write the model folder, and return it."""
+        ...
+
+
+@runtime_checkable
+class Converts(Protocol):
+    """Knows the checkpoints that its authors publish (`weights convert`)."""
+
+    def converted(self, tensors: dict[str, Any], where: str) -> dict[str, Any]:
+        """The tensors of a checkpoint (without the wrapping of its training) as this method loads them, all of them and no
+        others. Raises WeightsError that begins with `where` and names what does not fit."""
         ...

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from forensic_cli.errors import WeightsError
 
 SCHEMA = "forensic/classifier/1"
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+IMAGENET_MEAN: tuple[float, ...] = (0.485, 0.456, 0.406)
+IMAGENET_STD: tuple[float, ...] = (0.229, 0.224, 0.225)
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 Kernel = Literal["bilinear", "bicubic", "lanczos", "box"]
 Pad = Literal["mirror", "black"]
@@ -27,16 +29,20 @@ class Look:
     """From an image of any size to square crops of 8-bit RGB, as the network was trained to see it.
 
     `resize`: short side before cropping, None leaves the native pixels. `crops`: 1 is the centre, 5 adds the corners; an
-    image that has room for fewer gives fewer. `size` None is the whole image, in tiles of at most `tile` pixels a side.
-    A side shorter than `size` is continued by `pad`.
+    image that has room for fewer gives fewer. `whole`: an image with no more pixels than the crops together is seen whole.
+    `size` None is the whole image, in tiles of at most `tile` pixels a side. A side shorter than `size` is continued
+    by `pad`.
+    `squash`: the whole image is resized to `size` x `size`, whatever its shape, and is the only crop.
     """
 
     size: int | None
     resize: int | None = None
     crops: Literal[1, 5] = 1
+    whole: bool = False
     kernel: Kernel = "bilinear"
     pad: Pad = "black"
     tile: int = 1024
+    squash: bool = False
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from forensic_cli.commands.methods import methods
 from forensic_cli.commands.parameters import Shown
 from forensic_cli.commands.report import report
 from forensic_cli.commands.scan import scan
+from forensic_cli.commands.train import train
 from forensic_cli.commands.weights import app as weights
 from forensic_cli.errors import ForensicError, reason
 from forensic_cli.status import Status
@@ -31,6 +32,7 @@ app.command()(scan)
 app.command()(methods)
 app.add_typer(weights, name="weights")
 app.command()(report)
+app.command()(train)
 app.command()(doctor)
 
 

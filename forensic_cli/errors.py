@@ -5,6 +5,7 @@ ForensicError
 ├── PluginError     a plugin that cannot be imported, registers wrongly or breaks its contract
 ├── WeightsError    weights that cannot be found, fetched, verified or read
 ├── ImageError      one file that cannot be read or decoded; becomes a row of the report
+├── TrainingError   a training that cannot go on
 ├── Stopped         a file or method failed in a strict scan
 ├── StoreError      the store of finished scores cannot be used
 └── ReportError     a report cannot be read or written
@@ -32,6 +33,10 @@ class WeightsError(ForensicError):
 
 class ImageError(ForensicError):
     """The reason alone; the row that it becomes carries the path."""
+
+
+class TrainingError(ForensicError):
+    """Names the folder, the file or the step, and what to change."""
 
 
 class Stopped(ForensicError):

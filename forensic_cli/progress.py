@@ -6,10 +6,12 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from threading import Thread
+from time import monotonic
 
 from forensic_cli.records import Summary
 from forensic_cli.text import visible
 
+_SELDOM = 20.0  # seconds between two lines about a training
 _HUNCH = 5.0  # seconds before a guess at the time left is worth showing
 
 
@@ -71,6 +73,61 @@ class Bar(Silent):
 
     def say(self, line: str) -> None:
         self._bar.console.print(f"forensic: {visible(line)}", markup=False, highlight=False, soft_wrap=True)
+
+
+class Steps(Silent):
+    """A training, step by step; without a terminal a line every so often."""
+
+    def __init__(self) -> None:
+        self._told = 0.0
+
+    def step(self, done: int, total: int, loss: float, waiting: float, problems: Sequence[str] = ()) -> None:
+        """`waiting` is the share of the time that the network waited for images."""
+        for problem in problems:
+            self.say(f"left out: {problem}")
+        if monotonic() - self._told >= _SELDOM or done == total:
+            self._told = monotonic()
+            self.say(f"step {done:,} of {total:,}, loss {loss:.3f}, {waiting:.1%} of the time waiting for images")
+
+
+class StepsBar(Steps):
+    """The same as a bar."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._bar = Progress(
+            TextColumn("train"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[loss]}"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task = self._bar.add_task("", total=None, loss="starting")
+
+    def __enter__(self) -> StepsBar:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def step(self, done: int, total: int, loss: float, waiting: float, problems: Sequence[str] = ()) -> None:
+        for problem in problems:
+            self.say(f"left out: {problem}")
+        self._bar.update(self._task, completed=done, total=total, loss=f"loss {loss:.3f}, waiting {waiting:.0%}")
+
+    def say(self, line: str) -> None:
+        self._bar.console.print(f"forensic: {visible(line)}", markup=False, highlight=False, soft_wrap=True)
+
+
+def steps_observer() -> Steps:
+    """A bar where stderr is a terminal, lines elsewhere."""
+    return StepsBar() if sys.stderr and sys.stderr.isatty() else Steps()
 
 
 def pace(summary: Summary, total: int | None) -> str:

@@ -1,6 +1,7 @@
 """Finds the weights of a network on this machine, fetches them if they are not here, and says exactly which they are."""
 
 import hashlib
+import importlib.util
 import json
 import os
 import re
@@ -21,7 +22,9 @@ _RECORD_KEYS = {"source", "revision", "asked", "single", "files"}
 _WEIGHT_SUFFIXES = (".safetensors", ".onnx", ".npz")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 _REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*")
+_PACKAGE = "package:"  # "package:forensic_detectors/commfor/lite": a folder inside an installed package
 _PLACE_REMEDY = {
+    "package": "install the package anew",
     "local": "get the file anew from where it came from",
     "bundle": "remove that folder and run `forensic weights unbundle` again",
     "hub": "remove that folder and run `forensic weights pull METHOD` again",
@@ -35,7 +38,7 @@ class Found:
     weights: Weights
     path: Path
     revision: str | None
-    place: Literal["local", "bundle", "hub"]
+    place: Literal["local", "bundle", "hub", "package"]
 
     @property
     def files(self) -> dict[str, Path]:
@@ -64,13 +67,17 @@ def find(weights: Weights) -> Found | None:
     Looked for as a local path, then among unbundled weights, then in the hub's cache. Raises WeightsError for a local
     path that holds no such weights, and for a source that is neither a path nor the name of a repository.
     """
+    if weights.source.startswith(_PACKAGE):
+        return _packaged(weights)
     local = _local(weights.source)
     if local is not None:
-        _check_local(local, weights.files)
+        _check_local(local, weights)
         return Found(weights, local, None, "local")
     unbundled = _unbundled(weights)
     if unbundled is not None:
         return unbundled
+    if weights.by_hand:
+        return None
     if not _REPOSITORY.fullmatch(weights.source):
         raise WeightsError(f"{weights.source}: no such folder or file")
     snapshot = hub.cached(weights.source, weights.revision, weights.files)
@@ -180,9 +187,20 @@ def _shards(index: Path) -> list[str]:
         return []  # whoever loads it says what is wrong with it
 
 
+def _packaged(weights: Weights) -> Found:
+    """Weights that came with a package. Raises WeightsError if they are not there."""
+    package, _, inside = weights.source.removeprefix(_PACKAGE).partition("/")
+    spec = importlib.util.find_spec(package)
+    folder = Path(next(iter(spec.submodule_search_locations or ()), ""), inside) if spec else Path(package, inside)
+    missing = absent(folder, weights.files)
+    if missing:
+        raise WeightsError(f"no {missing} in {folder}: install {package.replace('_', '-')} anew")
+    return Found(weights, folder, None, "package")
+
+
 def _local(source: str) -> Path | None:
     if not source.strip():
-        raise WeightsError("weights without a source: expected a folder, a file or the name of a hub repository")
+        raise WeightsError("weights without a source: name a folder, a file or a hub repository (--weights METHOD=...)")
     try:
         path = Path(source).expanduser()
         return path if path.exists() else None
@@ -192,10 +210,13 @@ def _local(source: str) -> Path | None:
         return None
 
 
-def _check_local(path: Path, patterns: Sequence[str]) -> None:
+def _check_local(path: Path, weights: Weights) -> None:
+    patterns = weights.files
     if path.is_file():
         if path.suffix in _PICKLES and not any(pattern.endswith(path.suffix) for pattern in patterns):
-            raise WeightsError(f"{path} is a pickle, which can run code when opened: {_shape(patterns)} is needed")
+            convert = f"`forensic weights convert METHOD {path}` makes safetensors of it"
+            cure = convert if weights.pickle else f"{_shape(patterns)} is needed"
+            raise WeightsError(f"{path} is a pickle, which can run code when opened: {cure}")
         return
     if not path.is_dir():
         raise WeightsError(f"{path}: neither a folder nor a file")
@@ -220,6 +241,9 @@ def _shape(patterns: Sequence[str]) -> str:
 
 
 def _fetched(weights: Weights, offline: bool) -> Found:
+    if weights.by_hand:
+        command = f"forensic weights convert METHOD {Path(weights.pickle).name}"
+        raise WeightsError(f"its weights are not here: get {weights.pickle} from {weights.source}, then `{command}`")
     if offline or hub.offline():
         commit = f"@{weights.revision[:12]}" if weights.revision else ""
         raise WeightsError(

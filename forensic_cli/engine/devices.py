@@ -1,6 +1,7 @@
 """Where torch runs: from what the user typed to a device and a number format, with what the engine needs of both."""
 
 import gc
+import os
 
 import torch
 
@@ -12,7 +13,6 @@ DTYPES = ("float32", "bfloat16", "float16")
 
 def choose_device(word: str, require_gpu: bool = False) -> str:
     """A torch device for "auto", "cpu", "cuda", "cuda:N" or "mps"; raises UsageError if this machine has none."""
-    name, _, index = word.partition(":")
     device = _device(word)
     if require_gpu and device == "cpu":
         why = "--device cpu asks for none" if word == "cpu" else "torch sees none on this machine (forensic doctor)"
@@ -21,6 +21,7 @@ def choose_device(word: str, require_gpu: bool = False) -> str:
 
 
 def _device(word: str) -> str:
+    name, _, index = word.partition(":")
     if word == "auto":
         return "cuda:0" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     if name == "mps" and not torch.backends.mps.is_available():
@@ -54,3 +55,8 @@ def torch_runtime(device: str) -> Runtime:
             torch.mps.empty_cache()
 
     return Runtime(torch.inference_mode, free)
+
+
+def processes(asked: int | None) -> int:
+    """Processes that prepare images for a training, unless asked otherwise: one less than cores, at most eight."""
+    return asked if asked is not None else max(1, min(8, (os.cpu_count() or 2) - 1))

@@ -25,14 +25,18 @@ class Network(Protocol):
     provider: str
 
     def __call__(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Log-odds (M,) of uint8 crops (M, H, W, 3), and where it has them its evidence maps (M, h, w), whose mean is the
-        log-odds less the bias; both float32."""
+        """Log-odds (M,) of uint8 crops (M, H, W, 3), and where it has them evidence maps (M, h, w); float32.
+
+        The mean of an evidence map is the log-odds less the bias.
+        """
         ...
 
 
 def network(session: Session, *, weights: Weights, published: Classifier, build: Build) -> Network:
-    """The network in a local folder, a file, or the hub. `published` describes tensors that stand without a config.json
-    of ours. Raises WeightsError."""
+    """The network in a local folder, a file, or the hub, for the life of the session.
+
+    `published` describes tensors that stand without a config.json of ours. Raises WeightsError.
+    """
     path = locate(weights, offline=session.offline).path
     if path.suffix == ".onnx":
         from forensic_cli.features.onnx_network import OnnxNetwork
@@ -58,12 +62,12 @@ def describe(path: Path, published: Classifier) -> Classifier:
 
 def outputs(
     batch: Batch, *, weights: Weights, published: Classifier, build: Build
-) -> list[tuple[list[Window], np.ndarray, np.ndarray | None]]:
-    """For each image its crops, their log-odds (K,) and their evidence maps (K, h, w)."""
+) -> list[tuple[list[Window], np.ndarray, list[np.ndarray] | None]]:
+    """For each image its crops, their log-odds (K,) and the evidence map (h, w) of each."""
     runner = batch.session.once(network, weights=weights, published=published, build=build)
     crops = batch.once(windows, look=runner.classifier.look)
     flat = [window.pixels for several in crops for window in several]
-    odds, maps = _run(runner, flat)
+    odds, maps = run(runner, flat)
     found, start = [], 0
     for several in crops:
         end = start + len(several)
@@ -75,21 +79,24 @@ def outputs(
 def scores(batch: Batch, *, weights: Weights, published: Classifier, build: Build) -> np.ndarray:
     """Log-odds of "generated", the mean over an image's crops weighted by their area: (N,), float64."""
     found = batch.once(outputs, weights=weights, published=published, build=build)
-    return np.array(
-        [np.average(odds.astype(np.float64), weights=[one.area for one in several]) for several, odds, _ in found]
-    )
+    return np.array([pooled(several, odds) for several, odds, _ in found])
 
 
-def _run(runner: Network, crops: Sequence[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray | None] | Any]:
+def pooled(several: Sequence[Window], odds: np.ndarray) -> float:
+    """The mean over an image's crops, weighted by their area."""
+    return float(np.average(odds.astype(np.float64), weights=[one.area for one in several]))
+
+
+def run(runner: Network, crops: Sequence[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray] | None]:
     """All crops through the network; those of one shape go together."""
     shapes: dict[tuple[int, ...], list[int]] = {}
     for index, crop in enumerate(crops):
         shapes.setdefault(crop.shape, []).append(index)
     odds = np.zeros(len(crops), np.float32)
-    maps: list[Any] = [None] * len(crops)
+    maps: dict[int, np.ndarray] = {}
     for indices in shapes.values():
         some, evidence = runner(np.stack([crops[index] for index in indices]))
         odds[indices] = some
-        for place, index in enumerate(indices):
-            maps[index] = None if evidence is None else evidence[place]
-    return odds, None if any(one is None for one in maps) else maps
+        if evidence is not None:
+            maps.update(zip(indices, evidence, strict=True))
+    return odds, [maps[index] for index in range(len(crops))] if maps else None

@@ -16,7 +16,8 @@ from forensic_cli.classifier import Classifier
 from forensic_cli.detector import Session
 from forensic_cli.errors import WeightsError, reason
 
-_CHUNK = 32  # crops in one forward pass
+_MOST = 32  # crops in one forward pass
+_PIXELS = 5 << 20  # and their pixels, unless the body says another number: of a ResNet-50 they take about a gigabyte
 
 
 class Scorer(nn.Module):
@@ -26,19 +27,29 @@ class Scorer(nn.Module):
     mean plus the bias is the log-odds.
     """
 
+    scale: torch.Tensor
+    offset: torch.Tensor
+
     def __init__(self, body: nn.Module, classifier: Classifier) -> None:
         super().__init__()
         self.body = body
         self.head = classifier.head
+        self.still = False  # keep the body as it is in use also while the last layer is trained
         self.localises = classifier.head == "logit" and _averages(body)
         self.register_buffer("scale", torch.tensor([1 / (255 * std) for std in classifier.std]), persistent=False)
         offset = [-mean / std for mean, std in zip(classifier.mean, classifier.std, strict=True)]
         self.register_buffer("offset", torch.tensor(offset), persistent=False)
 
+    def train(self, mode: bool = True) -> Scorer:
+        super().train(mode)
+        if self.still:
+            self.body.eval()
+        return self
+
     def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        pixels = (crops.float() * self.scale + self.offset).permute(0, 3, 1, 2)  # type: ignore[operator]
+        pixels = (crops.float() * self.scale + self.offset).permute(0, 3, 1, 2)
         body: Any = self.body
-        if self.localises:
+        if self.localises and not self.training:
             features = body.forward_features(pixels)  # (M, C, h, w)
             linear = body.get_classifier()
             evidence = torch.einsum("mchw,c->mhw", features, linear.weight[0])
@@ -52,7 +63,7 @@ class Scorer(nn.Module):
 def _averages(body: nn.Module) -> bool:
     """Whether the score is a linear layer of averaged features, as in timm's convolutional networks."""
     pool = getattr(body, "global_pool", None)
-    head = body.get_classifier() if hasattr(body, "get_classifier") else None
+    head = getattr(body, "get_classifier", lambda: None)()
     return isinstance(head, nn.Linear) and getattr(pool, "pool_type", None) == "avg" and not hasattr(body, "head")
 
 
@@ -62,13 +73,16 @@ class TorchNetwork:
     def __init__(self, scorer: Scorer, classifier: Classifier, session: Session) -> None:
         self.classifier = classifier
         self.provider = f"torch {torch.device(session.device).type}"
-        self.scorer = scorer.eval().requires_grad_(False).to(session.device)
+        still = scorer.eval().requires_grad_(False).to(session.device)
+        self.scorer: Scorer = still.to(memory_format=torch.channels_last)  # faster
+        self._room = getattr(scorer.body, "pixels_at_once", _PIXELS)
         self._session = session
 
     @classmethod
     def load(cls, path: Path, classifier: Classifier, build: Callable[[Classifier], Any], session: Session) -> TorchNetwork:
         """Raises WeightsError, with the keys that do not fit."""
-        body: nn.Module = build(classifier)
+        with torch.random.fork_rng(devices=()):  # what a network draws before it is filled is nobody else's affair
+            body: nn.Module = build(classifier)
         fit(body, tensors(path), str(path))
         return cls(Scorer(body, classifier), classifier, session)
 
@@ -81,8 +95,9 @@ class TorchNetwork:
     def _chunks(self, crops: np.ndarray) -> Iterator[list[torch.Tensor]]:
         session, kind = self._session, torch.device(self._session.device).type
         dtype = getattr(torch, session.dtype)
-        for start in range(0, len(crops), _CHUNK):
-            part = torch.from_numpy(np.ascontiguousarray(crops[start : start + _CHUNK])).to(session.device)
+        step = min(_MOST, max(1, self._room // (crops.shape[1] * crops.shape[2])))
+        for start in range(0, len(crops), step):
+            part = torch.from_numpy(np.ascontiguousarray(crops[start : start + step])).to(session.device)
             with torch.autocast(kind, dtype=dtype, enabled=dtype != torch.float32):
                 yield [one.float().cpu() for one in self.scorer(part)]
 
@@ -101,15 +116,37 @@ def fit(body: nn.Module, found: dict[str, torch.Tensor], where: str) -> None:
 
     Raises WeightsError that names the keys.
     """
-    wanted = body.state_dict()
-    if not wanted.keys() & found.keys() and found:
+    body.load_state_dict(matched(body, found, where))
+
+
+def fitting(
+    build: Callable[[Classifier], Any], classifier: Classifier, found: dict[str, torch.Tensor], where: str
+) -> dict[str, torch.Tensor]:
+    """The tensors under the names of the network, which is not made for it; raises WeightsError as `fit` does.
+
+    The counters of batch normalisation, which scores do not depend on, may be absent.
+    """
+    with torch.device("meta"):
+        body: nn.Module = build(classifier)
+    counters = [name for name in body.state_dict() if name.endswith(".num_batches_tracked")]
+    return matched(body, {name: torch.tensor(0) for name in counters} | _unprefixed(found, body), where)
+
+
+def _unprefixed(found: dict[str, torch.Tensor], body: nn.Module) -> dict[str, torch.Tensor]:
+    if found and not body.state_dict().keys() & found.keys():
         prefix = next(iter(found)).partition(".")[0] + "."
         if all(name.startswith(prefix) for name in found):
-            found = {name.removeprefix(prefix): tensor for name, tensor in found.items()}
+            return {name.removeprefix(prefix): tensor for name, tensor in found.items()}
+    return found
+
+
+def matched(body: nn.Module, found: dict[str, torch.Tensor], where: str) -> dict[str, torch.Tensor]:
+    """The tensors under the network's own names, all of them and no others. Raises WeightsError that names the keys."""
+    wanted, found = body.state_dict(), _unprefixed(found, body)
     missing, foreign = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
     other = [name for name in wanted.keys() & found.keys() if wanted[name].shape != found[name].shape]
     for names, words in ((missing, "lacks"), (foreign, "has in addition"), (sorted(other), "has in another shape")):
         if names:
             more = f" and {len(names) - 3} more" * (len(names) > 3)
             raise WeightsError(f"{where} does not fit the network: it {words} {', '.join(names[:3])}{more}")
-    body.load_state_dict(found)
+    return found

@@ -1,6 +1,8 @@
 """The crops that a classifier looks at, as 8-bit RGB, with Pillow's resampling. Needs no torch."""
 
+import itertools
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +13,11 @@ from PIL import Image
 from forensic_cli.classifier import Look
 from forensic_cli.detector import Batch, Session
 
+Places = Callable[[tuple[int, int], Look], list[tuple[int, int]]]
+"""From height and width, after resizing and padding, to the top and left of each crop."""
+
 _LARGEST = 1 << 24  # pixels of a resized image
+_BLOCK = 32  # every tile begins on a multiple of it
 
 
 @dataclass(frozen=True)
@@ -23,7 +29,8 @@ class Window:
 
     @property
     def area(self) -> int:
-        return self.pixels.shape[0] * self.pixels.shape[1]
+        height, width = self.pixels.shape[:2]
+        return int(height * width)
 
 
 def windows(batch: Batch, *, look: Look) -> list[list[Window]]:
@@ -36,16 +43,23 @@ def threads(session: Session) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="forensic-crop")
 
 
-def cut(image: np.ndarray, look: Look) -> list[Window]:
-    """The crops of one image (height, width, 3)."""
+def cut(image: np.ndarray, look: Look, places: Places | None = None) -> list[Window]:
+    """The crops of one image (height, width, 3); `places` puts them elsewhere than `look` says."""
     height, width = image.shape[:2]
     if look.size is None:
         return _tiles(image, look.tile)
+    if look.squash:
+        whole = Image.fromarray(image).resize((look.size, look.size), Image.Resampling[look.kernel.upper()])
+        return [Window(np.asarray(whole), (0, 0, width, height))]
+    places = places or _places
     if look.resize:
-        return [_resized(image, look, place) for place in _places(*_target(height, width, look.resize), look)]
+        return [_resized(image, look, place) for place in places(_target(height, width, look.resize), look)]
+    if look.whole and min(height, width) >= look.size and height * width <= look.crops * look.size**2:
+        return [Window(image, (0, 0, width, height))]
     padded, above, before = _padded(image, look)
+    height, width = padded.shape[:2]
     found = []
-    for top, left in _places(*padded.shape[:2], look):
+    for top, left in places((height, width), look):
         box = (left - before, top - above, left - before + look.size, top - above + look.size)
         found.append(Window(padded[top : top + look.size, left : left + look.size], box))
     return found
@@ -58,10 +72,10 @@ def _target(height: int, width: int, short: int) -> tuple[int, int]:
     return short, max(short, int(short * width / height))
 
 
-def _places(height: int, width: int, look: Look) -> list[tuple[int, int]]:
+def _places(shape: tuple[int, int], look: Look) -> list[tuple[int, int]]:
     """Top and left of each crop; the centre is rounded as torchvision does."""
     assert look.size
-    down, across = height - look.size, width - look.size
+    down, across = shape[0] - look.size, shape[1] - look.size
     places = [(round(down / 2), round(across / 2))]
     if look.crops == 5:
         places += [(0, 0), (0, across), (down, 0), (down, across)]
@@ -70,7 +84,8 @@ def _places(height: int, width: int, look: Look) -> list[tuple[int, int]]:
 
 def _resized(image: np.ndarray, look: Look, place: tuple[int, int]) -> Window:
     """One crop of the image resized as a whole; of a giant only the window is computed."""
-    assert look.resize and look.size
+    assert look.resize
+    assert look.size
     height, width = image.shape[:2]
     target = _target(height, width, look.resize)
     (top, left), size = place, look.size
@@ -98,12 +113,18 @@ def _padded(image: np.ndarray, look: Look) -> tuple[np.ndarray, int, int]:
 
 
 def _tiles(image: np.ndarray, side: int) -> list[Window]:
-    """The whole image in as few equal tiles as keep to `side`."""
-    height, width = image.shape[:2]
-    rows = np.linspace(0, height, -(-height // side) + 1).astype(int).tolist()
-    columns = np.linspace(0, width, -(-width // side) + 1).astype(int).tolist()
+    """The whole image in as few tiles as keep to `side`, of about one size.
+
+    Whatever lies in blocks in the image (of a JPEG, of a map that was enlarged) lies so in each of them.
+    """
+    rows, columns = (_seams(length, side) for length in image.shape[:2])
     return [
         Window(image[top:bottom, left:right], (left, top, right, bottom))
-        for top, bottom in zip(rows, rows[1:], strict=False)
-        for left, right in zip(columns, columns[1:], strict=False)
+        for top, bottom in itertools.pairwise(rows)
+        for left, right in itertools.pairwise(columns)
     ]
+
+
+def _seams(length: int, side: int) -> list[int]:
+    count = -(-length // max(_BLOCK, side // _BLOCK * _BLOCK))
+    return [*range(0, length, -(-length // (count * _BLOCK)) * _BLOCK), length]

@@ -1,0 +1,116 @@
+"""`forensic train`: from labelled images to a model folder that `scan --weights METHOD=FOLDER` uses."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from forensic_cli.commands import completion
+from forensic_cli.commands.parameters import Debug, Offline, PluginFiles, settings
+from forensic_cli.status import Status
+
+if TYPE_CHECKING:
+    from forensic_cli.detector import Session
+
+
+def train(
+    method: Annotated[str, typer.Argument(metavar="METHOD", help="What to train.", autocompletion=completion.methods)],
+    dataset: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DATASET...",
+            help="Folders {generator}/{real,fake}/ or {real,fake,handmade}/, or with a manifest.csv; .csv; .parquet.",
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the model is written.")],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="METHOD.OPTION=VALUE", help="Set an option of the recipe. Repeatable."),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, metavar="N", help="Optimiser steps. [the recipe's]")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=2, metavar="N", help="Images per step. [the recipe's]")] = None,
+    holdout: Annotated[
+        float,
+        typer.Option(min=0.0, max=0.9, metavar="SHARE", help="Share held out to be measured on, whole sources; 0: none."),
+    ] = 0.2,
+    device: Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    dtype: Annotated[
+        Literal["float32", "bfloat16", "float16"], typer.Option(help="Number format of the matrix products.")
+    ] = "float32",
+    workers: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Processes that prepare images. [CPU cores less one]")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of everything random.")] = 0,
+    offline: Offline = False,
+    plugin: PluginFiles = None,
+    debug: Debug = False,
+) -> int:
+    """Train a detector on labelled images and write a model folder with its model card.
+
+    A training that was interrupted or killed goes on where it stood when the same command is given again. `forensic
+    methods METHOD` lists the options of the recipe.
+    """
+    from forensic_cli import options
+    from forensic_cli.abilities import Trains
+    from forensic_cli.datasets import read_dataset
+    from forensic_cli.engine import devices
+    from forensic_cli.errors import UsageError
+    from forensic_cli.plugins import Plugins
+    from forensic_cli.progress import steps_observer
+    from forensic_cli.training.job import TrainingJob
+
+    if not re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?|mps", device):
+        raise UsageError(f"--device {device}: expected auto, cpu, cuda, cuda:N or mps")
+    offer = Plugins(plugin or ()).detector(method)
+    if not isinstance(offer.factory, Trains):
+        raise UsageError(f"{method} cannot be trained: it has nothing that learns (forensic methods {method})")
+    recipe = options.build(offer.factory.Training, _of(method, settings(set_, None)), method)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{output}: cannot be made a folder ({error.strerror})") from error
+    data = read_dataset(dataset)
+    with steps_observer() as watcher:
+        for path, reason in data.left_out[:3]:
+            watcher.say(f"left out: {path}: {reason}")
+        if len(data.left_out) > 3:
+            watcher.say(f"left out: {len(data.left_out) - 3:,} more")
+        offer.factory.train(
+            TrainingJob(
+                method=method,
+                dataset=data,
+                options=recipe,
+                folder=output,
+                session=_session(seed, devices.choose_device(device), dtype, offline),
+                steps=steps,
+                batch_size=batch_size,
+                holdout=holdout,
+                workers=devices.processes(workers),
+                command=shlex.join(["forensic", *sys.argv[1:]]),
+                watch=watcher.step,
+                say=watcher.say,
+            )
+        )
+        watcher.say(f"written: {output} (use it: forensic scan PATH -m {method} --weights {method}={output})")
+    return Status.DONE
+
+
+def _session(seed: int, device: str, dtype: str, offline: bool) -> Session:
+    from forensic_cli.detector import Session
+
+    return Session(seed, device, dtype, offline)
+
+
+def _of(method: str, chosen: dict[str, dict[str, str]]) -> dict[str, str]:
+    """The settings of this method; raises UsageError for those of another."""
+    from forensic_cli.errors import UsageError
+
+    for name in chosen:
+        if name != method:
+            raise UsageError(f"--set {name}.…: this trains {method}; write --set {method}.OPTION=VALUE")
+    return chosen.get(method, {})

@@ -1,0 +1,1 @@
+"""Numbers about scores: plain arrays in, plain numbers out."""

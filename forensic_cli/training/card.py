@@ -1,0 +1,133 @@
+"""The model card: what a trained model is, what it saw, what it was measured on, where it fails, how to make it again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from forensic_cli.datasets import Labelled
+from forensic_cli.training.measuring import Measured
+from forensic_cli.writing import atomic
+
+_WEAKEST = 8
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a card tells: the record of the training, its images, and what was measured on those held out."""
+
+    record: dict[str, Any]
+    known: Sequence[Labelled]
+    unseen: Sequence[Labelled]
+    measured: Measured | None
+
+
+def write_card(file: Path, card: Card) -> None:
+    """README.md of a model folder, in Markdown."""
+    parts = [_head(card), _figures(card), _kinds(card), _again(card), _data(card)]
+    with atomic(file) as stream:
+        stream.write("\n".join(part for part in parts if part).encode("utf-8", "backslashreplace"))
+
+
+def _head(card: Card) -> str:
+    record, recipe, data = card.record, card.record["recipe"], card.record["data"]
+    return f"""# {recipe["backbone"]}, trained with `forensic train {record["method"]}`
+
+Gives the log-odds that an image was generated; higher means more likely generated. A score ranks images and is no verdict:
+below every threshold is not "authentic".
+
+Trained on {data["trained_on"]:,} images for {recipe["steps"]:,} steps of {recipe["batch"]}, from {record["started_from"]}.
+Held out, whole sources at a time, and never trained on: {data["held_out"]:,} images.
+"""
+
+
+def _figures(card: Card) -> str:
+    measured = card.measured
+    if measured is None:
+        return "Nothing was held out, so nothing was measured: no figure could be trusted.\n"
+    rows = []
+    for name, one in measured.conditions.items():
+        cells = [_with_interval(one, key) for key in ("auroc", "ap", "tpr_at_fpr_0.01", "tpr_at_fpr_0.05")]
+        over = "; ".join(f"{float(rate):.1%}: {real:.1%} and {fake:.1%}" for rate, (real, fake) in one["over"].items())
+        rows.append([name, *cells, over])
+    native = measured.conditions["native"]
+    control = "not known" if measured.zero_pixel is None else f"{measured.zero_pixel:.3f}"
+    worst = sorted(measured.generators, key=lambda row: float(row["auroc"]))[:_WEAKEST]
+    weak = [
+        [one["generator"], str(one["n"]), f"{one['auroc']:.3f}", _share(one, "tpr_at_fpr_0.05", "tpr_interval")]
+        for one in worst
+    ]
+    return f"""## On sources it never saw
+
+{native["n_real"]:,} photographs, {native["n_generated"]:,} generated images; 95 % intervals over whole sources (bootstrap).
+The last column: photographs and generated images above the threshold of each false-positive rate, set on the native files.
+
+{_table(["files", "AUROC", "AP", "recall at 1 % FPR", "recall at 5 % FPR", "over the thresholds"], rows)}
+A control that sees no pixel, only suffix, size and bytes per pixel, has AUROC {control} on the same split.
+
+Where it is weakest, of the held-out generators with five images or more:
+
+{_table(["generator", "images", "AUROC", "recall at 5 % FPR"], weak)}"""
+
+
+def _kinds(card: Card) -> str:
+    if card.measured is None or not card.measured.kinds:
+        return ""
+    rates = [f"{one.fpr:g}" for one in card.measured.thresholds]
+    rows = [
+        [one["kind"], str(one["n"]), *(_share(one, f"over_{rate}", f"over_{rate}_interval") for rate in rates)]
+        for one in card.measured.kinds
+    ]
+    head = ["kind of picture", "images", *(f"above the {float(rate):.1%} threshold" for rate in rates)]
+    return "## Wrongly flagged, by kind of picture\n\n" + _table(head, rows)
+
+
+def _again(card: Card) -> str:
+    record = card.record
+    recipe = "".join(f"- {name}: {value}\n" for name, value in record["recipe"].items())
+    return f"""## To make it again
+
+```
+{record["command"]}
+```
+
+Seed {record["seed"]}, {record["dtype"]}; fingerprint of the data `{record["data"]["fingerprint"]}`. The recipe:
+
+{recipe}"""
+
+
+def _data(card: Card) -> str:
+    held = {item.source for item in card.unseen}
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for item in (*card.known, *card.unseen):
+        counts[item.source, item.label, item.licence or "not stated"] += 1
+    rows = [
+        [source, what, str(number), licence, "held out" if source in held else ""]
+        for (source, what, licence), number in sorted(counts.items())
+    ]
+    return f"""## Data
+
+Source by source, with the licence that the source states. Images whose licence is not stated, or does not allow it, were
+trained on and are not redistributed.
+
+{_table(["source", "images of", "number", "licence", ""], rows)}"""
+
+
+def _with_interval(one: dict[str, Any], key: str) -> str:
+    low, high = one[f"{key}_interval"]
+    return f"{one[key]:.3f} ({low:.3f} to {high:.3f})"
+
+
+def _share(one: dict[str, Any], key: str, interval: str) -> str:
+    low, high = one[interval]
+    return f"{one[key]:.1%} ({low:.1%} to {high:.1%})"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(
+        "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |\n" for line in lines
+    )

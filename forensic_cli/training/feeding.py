@@ -1,0 +1,119 @@
+"""Batches for training, made ahead by worker processes; each is a pure function of the step, so that resuming is exact."""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from forensic_cli import images
+from forensic_cli.datasets import Labelled, content
+from forensic_cli.errors import ForensicError, TrainingError, reason
+from forensic_cli.formats import NotAnImage
+from forensic_cli.training.augmentation import Augment, View, crop
+from forensic_cli.training.sampling import Sampler
+
+_REMEMBERED = 1 << 30  # bytes of decoded images that each worker keeps
+_TRIES = 20
+
+
+@dataclass(frozen=True)
+class Crops:
+    """How an image becomes a training crop; see `augmentation.crop`."""
+
+    size: int
+    view: View
+    augment: Augment
+    repeats: int
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One batch: uint8 crops (B, size, size, 3), labels (B,) with 1 = generated, and what could not be read."""
+
+    crops: torch.Tensor
+    labels: torch.Tensor
+    problems: tuple[str, ...]
+
+
+class Steps(Dataset[Drawn]):
+    """The batch of each step. Of several processes each makes its own share (`rank` of `world`)."""
+
+    def __init__(
+        self, items: Sequence[Labelled], sampler: Sampler, crops: Crops, seed: int, rank: int = 0, world: int = 1
+    ) -> None:
+        self._items = items
+        self._sampler = sampler
+        self._crops = crops
+        self._seed = seed
+        self._rank, self._world = rank, world
+        self._decoded: OrderedDict[int, np.ndarray] = OrderedDict()
+        self._held = 0
+        self._broken: dict[int, str] = {}
+
+    def __getitem__(self, step: int) -> Drawn:
+        known = set(self._broken)
+        drawn = list(enumerate(self._sampler.batch(step)))[self._rank :: self._world]
+        made = [self._make(step, place, index) for place, index in drawn]
+        labels = torch.tensor([float(self._items[index].generated) for _, index in made])
+        problems = tuple(self._broken[index] for index in self._broken.keys() - known)
+        return Drawn(torch.from_numpy(np.stack([pixels for pixels, _ in made])), labels, problems)
+
+    def _make(self, step: int, place: int, index: int) -> tuple[np.ndarray, int]:
+        """The crop, and which item it shows: another of the same class where this one cannot be read."""
+        generated = self._items[index].generated
+        for attempt in range(_TRIES):
+            pixels = self._pixels(index) if index not in self._broken else None
+            if pixels is not None:
+                entropy = np.random.SeedSequence([self._seed, step, place, attempt]).generate_state(2)
+                seed = int(entropy[0]) << 32 | int(entropy[1])
+                how = self._crops
+                return crop(pixels, how.size, how.view, how.augment, seed, how.repeats), index
+            others = self._sampler.batch(step + (attempt + 1) * 1_000_003)
+            index = next((one for one in others if self._items[one].generated == generated), index)
+        raise TrainingError(f"too many images cannot be read: {self._broken[index]}")
+
+    def _pixels(self, index: int) -> np.ndarray | None:
+        if index in self._decoded:
+            self._decoded.move_to_end(index)
+            return self._decoded[index]
+        item = self._items[index]
+        try:
+            data = content(item)
+            pixels = images.decode(data, images.probe(data))
+        except (ForensicError, NotAnImage, OSError) as error:
+            self._broken[index] = f"{item.path}: {reason(error)}"
+            return None
+        self._decoded[index] = pixels
+        self._held += pixels.nbytes
+        while self._held > _REMEMBERED:
+            self._held -= self._decoded.popitem(last=False)[1].nbytes
+        return pixels
+
+
+class Feed:
+    """Batches from step `start` on, with the time that the consumer spent waiting for them."""
+
+    def __init__(self, steps: Steps, start: int, end: int, workers: int) -> None:
+        self._loader = DataLoader(
+            steps,
+            batch_size=None,
+            sampler=range(start, end),
+            num_workers=workers,
+            prefetch_factor=4 if workers else None,
+            multiprocessing_context="fork" if workers and not torch.cuda.is_available() else None,
+        )
+        self.waited = 0.0
+
+    def __iter__(self) -> Iterator[Drawn]:
+        source = iter(self._loader)
+        while True:
+            began = perf_counter()
+            drawn = next(source, None)
+            self.waited += perf_counter() - began
+            if drawn is None:
+                return
+            yield drawn

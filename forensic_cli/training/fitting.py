@@ -1,0 +1,178 @@
+"""The training loop: AdamW, warm-up and cosine, averaged weights, mixed precision, several devices, exact resume."""
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from forensic_cli.errors import TrainingError
+from forensic_cli.training.feeding import Feed, Steps
+from forensic_cli.writing import atomic
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to optimise.
+
+    `warmup` is a share of the steps; `floor` the last learning rate over the highest; `average` the decay of the averaged
+    weights per step (0: none); `smoothing` of the labels; `clip` the largest norm of the gradient; `precision` a word of
+    accelerate's ("no", "fp16", "bf16"); `keep_every` the steps between two checkpoints.
+    """
+
+    steps: int
+    lr: float
+    weight_decay: float
+    warmup: float
+    floor: float
+    average: float
+    smoothing: float
+    clip: float
+    precision: str = "no"
+    keep_every: int = 100
+
+
+@dataclass
+class State:
+    """Where a training stands: `losses` has [step, mean loss of ten steps, learning rate], `checks` what was measured."""
+
+    step: int = 0
+    losses: list[list[float]] = field(default_factory=list)
+    checks: list[dict[str, float]] = field(default_factory=list)
+    seconds: float = 0.0
+    waited: float = 0.0
+
+
+Watch = Callable[[int, int, float, float, tuple[str, ...]], None]
+"""Told after each step: steps done and in all, the loss, the share of the time spent waiting, what could not be read."""
+
+Check = Callable[[nn.Module], dict[str, float]]
+
+
+def learning_rate(step: int, plan: Plan) -> float:
+    """Linear warm-up, then half a cosine down to `floor`, as a share of the highest."""
+    warm = max(1, round(plan.warmup * plan.steps))
+    if step < warm:
+        return (step + 1) / warm
+    along = (step - warm) / max(1, plan.steps - warm)
+    return plan.floor + (1 - plan.floor) * 0.5 * (1 + math.cos(math.pi * along))
+
+
+class Fitting:
+    """One network being trained on one set of batches. `identity` names all that a checkpoint must agree with."""
+
+    def __init__(
+        self, net: nn.Module, plan: Plan, steps: Steps, seed: int, folder: Path, identity: str, device: str
+    ) -> None:
+        self.state = State()
+        self._plan, self._steps, self._seed = plan, steps, seed
+        self._file, self._identity = folder / "checkpoint.pt", identity
+        self._accelerator = Accelerator(mixed_precision=plan.precision, cpu=device == "cpu")
+        self._net = net.to(memory_format=torch.channels_last)  # convolutions are twice as fast
+        self.averaged = copy.deepcopy(net).requires_grad_(False).to(self._accelerator.device)
+        trained = [one for one in net.parameters() if one.requires_grad]
+        groups = [
+            {"params": [one for one in trained if one.ndim > 1], "weight_decay": plan.weight_decay},
+            {"params": [one for one in trained if one.ndim <= 1], "weight_decay": 0.0},
+        ]
+        optimizer = torch.optim.AdamW(groups, lr=plan.lr)
+        self._model, self._optimizer = self._accelerator.prepare(net, optimizer)
+
+    def resume(self) -> bool:
+        """Go on from the last checkpoint, if there is one. Raises TrainingError if it is of another training."""
+        try:
+            kept = torch.load(self._file, map_location="cpu", weights_only=True)
+        except FileNotFoundError:
+            return False
+        except Exception as error:
+            raise TrainingError(f"{self._file} cannot be read; remove it to begin anew ({type(error).__name__})") from error
+        if kept["identity"] != self._identity:
+            folder = self._file.parent
+            raise TrainingError(f"{folder} holds an unfinished training with other data or options: name another folder")
+        self._net.load_state_dict(kept["model"])
+        self.averaged.load_state_dict(kept["averaged"])
+        self._optimizer.load_state_dict(kept["optimizer"])
+        if self._accelerator.scaler is not None and kept["scaler"]:
+            self._accelerator.scaler.load_state_dict(kept["scaler"])
+        self.state = State(**kept["state"])
+        return True
+
+    def run(self, workers: int, watch: Watch, check: Check | None = None, check_every: int = 0) -> nn.Module:
+        """Train to the end and return the averaged network. Raises TrainingError if the loss is no longer a number."""
+        plan, state = self._plan, self.state
+        feed = Feed(self._steps, state.step, plan.steps, workers)
+        smooth: float | None = None
+        before, began = (state.seconds, state.waited), perf_counter()
+        for drawn in feed:
+            loss = self._step(drawn.crops, drawn.labels)
+            if not math.isfinite(loss):
+                raise TrainingError(
+                    f"the loss is {loss} at step {state.step + 1}: try a lower learning rate; "
+                    f"the last checkpoint is of step {state.step - state.step % plan.keep_every}"
+                )
+            state.step += 1
+            smooth = (
+                loss if smooth is None or state.step % 10 == 1 else smooth + (loss - smooth) / ((state.step - 1) % 10 + 1)
+            )
+            if state.step % 10 == 0 or state.step == plan.steps:
+                state.losses.append([state.step, smooth, plan.lr * learning_rate(state.step - 1, plan)])
+            if check and (state.step == plan.steps or (check_every and state.step % check_every == 0)):
+                state.checks.append({"step": state.step, **check(self.averaged)})
+            state.seconds, state.waited = before[0] + perf_counter() - began, before[1] + feed.waited
+            if state.step % plan.keep_every == 0 or state.step == plan.steps:
+                self._keep()
+            watch(state.step, plan.steps, smooth, state.waited / max(state.seconds, 1e-9), drawn.problems)
+        return self.averaged
+
+    def _step(self, crops: torch.Tensor, labels: torch.Tensor) -> float:
+        plan, accelerator = self._plan, self._accelerator
+        torch.manual_seed(self._seed * 1_000_003 + self.state.step)  # what the network drops depends on the step alone
+        for group in self._optimizer.param_groups:
+            group["lr"] = plan.lr * learning_rate(self.state.step, plan)
+        self._model.train()
+        target = labels.to(accelerator.device) * (1 - plan.smoothing) + plan.smoothing / 2
+        with accelerator.autocast():
+            odds = self._model(crops.to(accelerator.device))[0]
+            loss = nn.functional.binary_cross_entropy_with_logits(odds.float(), target)
+        self._optimizer.zero_grad()
+        accelerator.backward(loss)
+        if plan.clip:
+            accelerator.clip_grad_norm_(self._model.parameters(), plan.clip)
+        self._optimizer.step()
+        self._average()
+        return float(accelerator.reduce(loss.detach(), "mean"))
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        step = self.state.step
+        decay = min(self._plan.average, (1 + step) / (10 + step)) if self._plan.average else 0.0
+        for mine, theirs in (
+            (self.averaged.parameters(), self._net.parameters()),
+            (self.averaged.buffers(), self._net.buffers()),
+        ):
+            for one, other in zip(mine, theirs, strict=True):
+                if one.is_floating_point():
+                    one.lerp_(other.detach().to(one.dtype), 1 - decay)
+                else:
+                    one.copy_(other)
+
+    def _keep(self) -> None:
+        if not self._accelerator.is_main_process:
+            return
+        scaler = self._accelerator.scaler
+        kept: dict[str, Any] = {
+            "identity": self._identity,
+            "model": self._net.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "scaler": scaler.state_dict() if scaler is not None else None,
+            "state": asdict(self.state),
+        }
+        with atomic(self._file) as stream:
+            torch.save(kept, stream)

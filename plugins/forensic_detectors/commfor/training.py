@@ -1,0 +1,182 @@
+"""From labelled images to a model folder: split by source, train, measure on what was held out, write everything down."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from forensic_cli import options
+from forensic_cli.classifier import IMAGENET_MEAN, IMAGENET_STD, Classifier
+from forensic_cli.datasets import Labelled
+from forensic_cli.datasets.labelled import HANDMADE
+from forensic_cli.features.torch_network import Scorer, TorchNetwork
+from forensic_cli.statistics.ranking import auroc
+from forensic_cli.training.card import Card, write_card
+from forensic_cli.training.curves import draw_curves
+from forensic_cli.training.feeding import Crops, Steps
+from forensic_cli.training.fitting import Check, Fitting, Plan
+from forensic_cli.training.job import TrainingJob
+from forensic_cli.training.measuring import measure, score
+from forensic_cli.training.sampling import Sampler
+from forensic_cli.training.splits import holdout
+from forensic_cli.writing import atomic
+from forensic_detectors.commfor import building
+from forensic_detectors.commfor.recipes import Recipe
+
+_CHECKED = 300  # held-out images that are looked at now and then during the training
+_CHECK_EVERY = 50  # steps between two such looks, at least
+_PRECISION = {"float32": "no", "float16": "fp16", "bfloat16": "bf16"}
+
+
+def train(job: TrainingJob) -> Path:
+    """Train, or go on with a training that was interrupted, and write the model folder."""
+    recipe: Recipe = replace(job.options, steps=job.steps or job.options.steps, batch=job.batch_size or job.options.batch)
+    known, unseen = divided(job)
+    classifier = describe(recipe)
+    scorer = Scorer(building.make(classifier), classifier)
+    offline = job.session.offline
+    origin = building.start(scorer.body, classifier, pretrained=recipe.pretrained, file=recipe.start, offline=offline)
+    if recipe.frozen:
+        freeze(scorer)
+    job.folder.mkdir(parents=True, exist_ok=True)
+    fitting = _fitting(job, recipe, scorer, known)
+    resumed = fitting.resume()
+    job.say(f"{len(known):,} images to train on, {len(unseen):,} held out by source; starts from {origin}")
+    if resumed:
+        job.say(f"goes on after step {fitting.state.step:,} of {recipe.steps:,}")
+    often = max(_CHECK_EVERY, recipe.steps // 10)
+    averaged: Any = fitting.run(job.workers, job.watch, _check(job, classifier, unseen), often)
+    save(averaged.body, classifier, job.folder, recipe.stored)
+    draw_curves(job.folder / "curves.png", fitting.state, recipe.backbone)
+    measured = None
+    if unseen:
+        job.say(f"measures {len(unseen):,} held-out images as they are and after re-encoding")
+        stored = TorchNetwork.load(job.folder, classifier, building.make, job.session)
+        measured = measure(stored, known, unseen)
+        write_config(replace(classifier, thresholds=measured.thresholds), job.folder)
+        _write(job.folder / "metrics.json", measured.to_json())
+        _write(job.folder / "calibration.json", measured.calibration())
+    record = _record(job, recipe, known, unseen, origin) | asdict(fitting.state)
+    record["waiting_share"] = fitting.state.waited / max(fitting.state.seconds, 1e-9)
+    _write(job.folder / "training.json", record)
+    write_card(job.folder / "README.md", Card(record, known, unseen, measured))
+    return job.folder
+
+
+def divided(job: TrainingJob) -> tuple[list[Labelled], list[Labelled]]:
+    """What is trained on, and what is held out: whole sources and generators."""
+    items = job.dataset.items
+    if not job.holdout:
+        return list(items), []
+    out = holdout(items, job.holdout, job.session.seed)
+    return [item for item, held in zip(items, out, strict=True) if not held], [
+        item for item, held in zip(items, out, strict=True) if held
+    ]
+
+
+def describe(recipe: Recipe) -> Classifier:
+    """What the trained network will be."""
+    settings: tuple[tuple[str, Any], ...] = building.image_size(recipe.backbone, recipe.size)
+    if recipe.folded:
+        settings += (("folded", True),)
+    mean, std = IMAGENET_MEAN, IMAGENET_STD
+    if recipe.normalise == "backbone":
+        mean, std = building.statistics(recipe.backbone)
+    return Classifier(recipe.backbone, recipe.look(), mean, std, "logit", settings, licence="yours")
+
+
+def freeze(scorer: Scorer) -> None:
+    """Train the last layer alone; what stands before it keeps its statistics, too."""
+    scorer.requires_grad_(False)
+    scorer.body.get_classifier().requires_grad_(True)  # type: ignore[operator]
+    scorer.still = True
+
+
+def _fitting(job: TrainingJob, recipe: Recipe, scorer: Scorer, known: Sequence[Labelled]) -> Fitting:
+    seed = job.session.seed
+    plan = Plan(
+        steps=recipe.steps,
+        lr=recipe.lr,
+        weight_decay=recipe.weight_decay,
+        warmup=recipe.warmup,
+        floor=recipe.floor,
+        average=recipe.average,
+        smoothing=recipe.smoothing,
+        clip=recipe.clip,
+        precision=_PRECISION[job.session.dtype],
+    )
+    facts = [job.method, options.to_json(recipe), job.dataset.fingerprint, job.holdout, seed, job.session.dtype]
+    identity = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    weights = {"handmade": recipe.handmade} if any(item.label == HANDMADE for item in known) else {}
+    sampler = Sampler(known, recipe.batch, seed, weights=weights)
+    crops = Crops(recipe.size, recipe.view, recipe.augment, recipe.repeats)
+    return Fitting(scorer, plan, Steps(known, sampler, crops, seed), seed, job.folder, identity, job.session.device)
+
+
+def _check(job: TrainingJob, classifier: Classifier, unseen: Sequence[Labelled]) -> Check | None:
+    """The AUROC on some of the held-out images, photographs and generated ones alike."""
+    order = np.random.default_rng(job.session.seed).permutation(len(unseen))
+    classes = [[index for index in order if unseen[index].generated == kind] for kind in (False, True)]
+    some = [unseen[index] for part in classes for index in part[: _CHECKED // 2] if unseen[index].label != HANDMADE]
+    generated = np.array([item.generated for item in some], bool)
+    if len(set(generated.tolist())) < 2:
+        return None
+
+    def check(net: nn.Module) -> dict[str, float]:
+        was = [one.requires_grad for one in net.parameters()]
+        network = TorchNetwork(net, classifier, job.session)  # type: ignore[arg-type]
+        scores = score(network, some)
+        for one, wanted in zip(net.parameters(), was, strict=True):
+            one.requires_grad_(wanted)
+        fine = np.isfinite(scores)
+        return {"auroc": auroc(scores[fine & ~generated], scores[fine & generated])}
+
+    return check
+
+
+def save(body: nn.Module, classifier: Classifier, folder: Path, stored: str) -> None:
+    """model.safetensors and config.json."""
+    dtype = getattr(torch, stored)
+    tensors = {
+        name: tensor.detach().cpu().to(dtype).contiguous() if tensor.is_floating_point() else tensor.detach().cpu()
+        for name, tensor in body.state_dict().items()
+    }
+    part = folder / "model.part"
+    save_file(tensors, part, metadata={"format": "pt"})
+    part.replace(folder / "model.safetensors")
+    write_config(classifier, folder)
+
+
+def write_config(classifier: Classifier, folder: Path) -> None:
+    _write(folder / "config.json", classifier.to_json())
+
+
+def _record(
+    job: TrainingJob, recipe: Recipe, known: Sequence[Labelled], unseen: Sequence[Labelled], origin: str
+) -> dict[str, Any]:
+    """How to do it again."""
+    return {
+        "schema": "forensic/training/1",
+        "method": job.method,
+        "command": job.command,
+        "seed": job.session.seed,
+        "dtype": job.session.dtype,
+        "recipe": options.to_json(recipe),
+        "started_from": origin,
+        "data": {"fingerprint": job.dataset.fingerprint, "trained_on": len(known), "held_out": len(unseen)},
+        "held_out_sources": sorted({item.source for item in unseen}),
+    }
+
+
+def _write(file: Path, value: Any) -> None:
+    with atomic(file) as stream:
+        stream.write(json.dumps(value, indent=1, allow_nan=False, sort_keys=False).encode() + b"\n")
