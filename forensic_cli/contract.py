@@ -20,6 +20,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from forensic_cli import options
+from forensic_cli.abilities import Localises
 from forensic_cli.detector import Batch, Detector, Session
 from forensic_cli.errors import PluginError, reason
 from forensic_cli.images import decode, digest, probe
@@ -176,6 +177,18 @@ def leaves_the_world_alone(subject: Subject) -> None:
         assert not changed, f"it changed {' and '.join(changed)}"
 
 
+def maps_fit(subject: Subject) -> None:
+    """If it shows where it looked: one map per image, of finite floats or NaN, the same for the same bytes."""
+    samples = make_samples()
+    if isinstance(subject.make(), Localises):
+        pairs = zip(_maps(subject.make(), samples), _maps(subject.make(), samples[::-1])[::-1], strict=True)
+        for index, (one, other) in enumerate(pairs):
+            assert not np.isinf(one).any(), f"the heatmap of image {index} is infinite somewhere"
+            room = RELATIVE * np.nanmax(np.abs(one), initial=0) + ABSOLUTE
+            same = one.shape == other.shape and np.allclose(one, other, RELATIVE, room, equal_nan=True)
+            assert same, f"the heatmap of image {index} differs from one batch to another"
+
+
 PROMISES: tuple[Callable[[Subject], None], ...] = (
     is_documented,
     looks_at_something,
@@ -187,6 +200,7 @@ PROMISES: tuple[Callable[[Subject], None], ...] = (
     ignores_the_batch,
     ignores_the_path,
     leaves_its_input_alone,
+    maps_fit,
 )
 
 
@@ -226,6 +240,17 @@ def _batch(detector: Detector, samples: Sequence[Sample]) -> Batch:
 def _ask(detector: Detector, samples: Sequence[Sample]) -> list[Finding]:
     with _inference():
         return detector.examine(_batch(detector, samples))
+
+
+def _maps(detector: Any, samples: Sequence[Sample]) -> list[np.ndarray]:
+    with _inference():
+        maps: list[np.ndarray] = detector.heatmaps(_batch(detector, samples))
+    assert len(maps) == len(samples), f"{len(maps)} heatmaps for {len(samples)} images"
+    for one in maps:
+        sound = isinstance(one, np.ndarray) and one.dtype.kind == "f" and one.ndim == 2 and one.size
+        kind = f"{getattr(one, 'dtype', type(one).__name__)} of shape {np.shape(one)}"
+        assert sound, f"a heatmap is {kind}; expected an array of floats (height, width)"
+    return maps
 
 
 def _check_claim(claim: Claim) -> None:

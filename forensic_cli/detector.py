@@ -147,6 +147,9 @@ class Detector:
     cost: ClassVar[str] = ""
     """What one image costs, in words: "2 forward passes of DINOv2 ViT-L/14"."""
 
+    caution: ClassVar[str] = ""
+    """What must be known before use, in a line: "weights under CC BY-NC 4.0: not for commercial use". Said before a scan."""
+
     @dataclass(frozen=True)
     class Options:
         """Settings with their defaults; a field of type `Weights` names a network."""
@@ -154,12 +157,12 @@ class Detector:
     name: str = ""
     """What the user types; set by the host."""
 
-    def __init__(self, session: Session, options: Any = None) -> None:
-        self.session = session
-        self.options: Any = self.Options() if options is None else options
     provider: str | None = None
     """What ran its network ("torch cpu", "CUDAExecutionProvider"), set by the detector once it is loaded."""
 
+    def __init__(self, session: Session, options: Any = None) -> None:
+        self.session = session
+        self.options: Any = self.Options() if options is None else options
 
     def lasting(self, finding: Finding) -> bool:
         """Whether a finding may be stored for later scans: not where it depends on more than bytes, options and seed."""

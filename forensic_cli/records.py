@@ -41,7 +41,8 @@ class Weights:
     """Where a network comes from: a hub repository ("owner/name"), a local folder or a local file.
 
     `revision` is a commit; `files` are glob patterns of what is needed; `sha256` maps file names to digests known
-    beforehand; `bytes` is the size of the download.
+    beforehand; `bytes` is the size of the download. Where the authors publish a pickle, `source` is its address (https://),
+    `pickle` the file there, which a person fetches and `forensic weights convert` reads, and `pickle_sha256` its digest.
     """
 
     source: str
@@ -51,6 +52,13 @@ class Weights:
     format: str = "safetensors"
     bytes: int | None = None
     sha256: Mapping[str, str] = field(default_factory=dict, hash=False)
+    pickle: str = ""
+    pickle_sha256: str = ""
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person has to fetch them: nobody downloads a pickle by a command of ours."""
+        return bool(self.pickle) and self.source.startswith("https://")
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,8 @@ class Job:
                 for method in self.methods:
                     if method.error:
                         complain(method.error)
+                    elif method.detector.caution:
+                        watcher.say(f"{method.name}: {method.detector.caution}")
                 try:
                     live_or_spool = live.write if live else spool.fill
                     live_or_spool(reasons.noted(self._records(watcher, tally, lambda: interrupts.requested)))

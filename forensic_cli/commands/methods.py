@@ -80,7 +80,9 @@ def _explained(name: str, plugins: Plugins) -> str:
     for weights in weights_of(factory.Options()):
         revision = f"@{weights.revision}" if weights.revision else ""
         size = f", {weights.bytes / 1e6:,.0f} MB" if weights.bytes else ""
-        lines.append(f"Weights:  {weights.source}{revision} ({weights.licence}{size})")
+        lines.append(f"Weights:  {weights.source or 'yours'}{revision} ({weights.licence}{size})")
+    if factory.caution:
+        lines.append(f"Caution:  {factory.caution}")
     lines += _siblings(offer, plugins)
     options = list(options_of(factory.Options))
     if options:

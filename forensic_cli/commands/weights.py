@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from forensic_cli.commands import completion
+from forensic_cli.commands.convert import convert
 from forensic_cli.commands.parameters import Debug, Offline, PluginFiles
 from forensic_cli.commands.sizes import human
 from forensic_cli.errors import PluginError, UsageError, WeightsError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from forensic_cli.weights import Found
 
 app = typer.Typer(help="The networks that methods need: list, fetch, check and carry them.", no_args_is_help=True)
+app.command()(convert)
 
 Some = Annotated[list[str] | None, typer.Argument(metavar="METHOD...", autocompletion=completion.methods)]
 Named = Annotated[list[str], typer.Argument(metavar="METHOD...", autocompletion=completion.methods)]
@@ -152,7 +154,7 @@ def _needs(methods: Iterable[str], loose: list[Path]) -> tuple[list[tuple[str, l
             broken.append(str(offer))
             continue
         try:
-            chosen.append((offer.name, weights_of(offer.factory.Options())))
+            chosen.append((offer.name, [one for one in weights_of(offer.factory.Options()) if one.source]))
         except (TypeError, ValueError) as error:
             broken.append(f"{offer.entry}: its options have no usable defaults ({error})")
     return chosen, broken
@@ -188,7 +190,7 @@ def _row(weights: Weights) -> tuple[str, str, str, str]:
 def _download_size(weights: Weights) -> str:
     from forensic_cli import hub
 
-    if weights.bytes is not None or hub.offline():
+    if weights.bytes is not None or weights.by_hand or hub.offline():
         return human(weights.bytes)
     return human(sum(hub.ask(weights.source, weights.revision, weights.files).files.values()))
 

@@ -75,7 +75,7 @@ def _hatch(shape: Sequence[int], thick: int) -> np.ndarray:
 
 def _framed(picture: Image.Image, caption: Caption, thick: int, hatched: bool) -> Image.Image:
     """The picture in the upper left corner, and below it the legend on as many lines as it needs."""
-    font = ImageFont.load_default(min(32, max(14, max(picture.size) // 48)))
+    font = ImageFont.load_default(min(32, max(14, picture.width // 44)))
     assert isinstance(font, ImageFont.FreeTypeFont)
     parts = _legend(caption, font, thick, hatched)
     line = parts[0].height
@@ -100,7 +100,7 @@ def _legend(caption: Caption, font: ImageFont.FreeTypeFont, thick: int, hatched:
     end = f"{caption.scale:g}"
     unit = f"{caption.unit}:  " if caption.unit else ""
     line, height = round(font.size * 1.9), round(font.size)
-    grey = np.full((height, height * 9), 128)
+    grey = np.full((height, height * 7), 128)
     ramp = _coloured(grey, np.linspace(-1, 1, grey.shape[1])[None].repeat(height, axis=0))
     below, above = _words(f"{unit}photograph  -{end}  ", font), _words(f"  +{end}  generated", font)
     parts = [

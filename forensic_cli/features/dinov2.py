@@ -6,11 +6,10 @@ from typing import Any, Literal
 import torch
 import torch.nn.functional as F
 import transformers
-from safetensors import SafetensorError
 
 from forensic_cli.detector import Batch, Session
-from forensic_cli.errors import WeightsError, reason
 from forensic_cli.features.crops import Transform, pixels
+from forensic_cli.features.transformers_folder import pretrained
 from forensic_cli.records import Weights
 from forensic_cli.weights import locate
 
@@ -32,30 +31,7 @@ def encoder(session: Session, *, weights: Weights) -> Any:
     Raises WeightsError if the folder holds no DINOv2 (with or without registers) or its tensors do not fit.
     """
     folder = locate(weights, offline=session.offline).path
-    quiet = transformers.utils.logging
-    level = quiet.get_verbosity()
-    quiet.set_verbosity_error()
-    quiet.disable_progress_bar()
-    try:
-        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
-        if config.model_type not in ("dinov2", "dinov2_with_registers"):
-            raise WeightsError(f"{weights.source} holds a {config.model_type} network; a DINOv2 is needed")
-        model, report = transformers.AutoModel.from_pretrained(
-            folder,
-            config=config,
-            dtype=torch.float32,
-            local_files_only=True,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,  # told below, by name
-        )
-    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
-        raise WeightsError(f"{weights.source} cannot be read as a DINOv2 of transformers: {reason(error)}") from error
-    finally:
-        quiet.set_verbosity(level)
-    missing = sorted(set(report["missing_keys"]) - {"embeddings.mask_token"})
-    if missing or report["mismatched_keys"]:
-        named = ", ".join(missing[:3] or sorted(key for key, *_ in report["mismatched_keys"])[:3])
-        raise WeightsError(f"{weights.source} does not fit its own config.json: {named} missing or of another shape")
+    model = pretrained(folder, transformers.AutoModel, ("dinov2", "dinov2_with_registers"), "a DINOv2", weights.source)
     return model.eval().requires_grad_(False).to(session.device)
 
 
@@ -79,12 +55,19 @@ def position_embedding(model: Any, height: int, width: int, recipe: PositionEmbe
     "hub": as the official torch.hub models resample them: bicubic by the factor (side + 0.1) / 37 without antialiasing,
     or, with registers, by size with antialiasing. "size": by size without antialiasing, as transformers does.
     """
-    stored: torch.Tensor = model.embeddings.position_embeddings
+    parts = model.embeddings
+    return resampled(parts.position_embeddings, height, width, recipe, registers=hasattr(parts, "register_tokens"))
+
+
+def resampled(
+    stored: torch.Tensor, height: int, width: int, recipe: PositionEmbedding = "hub", registers: bool = False
+) -> torch.Tensor:
+    """Position embeddings (1, 1 + P, D) of a class token and a square grid, for a grid of height x width."""
     side = round((stored.shape[1] - 1) ** 0.5)
     if (height, width) == (side, side):
         return stored
     grid = stored[:, 1:].float().reshape(1, side, side, -1).permute(0, 3, 1, 2)
-    if recipe == "size" or hasattr(model.embeddings, "register_tokens"):
+    if recipe == "size" or registers:
         sharp = F.interpolate(grid, size=(height, width), mode="bicubic", antialias=recipe == "hub")
     else:
         factors = ((height + 0.1) / side, (width + 0.1) / side)

@@ -77,7 +77,7 @@ def divided(job: TrainingJob) -> tuple[list[Labelled], list[Labelled]]:
     items = job.dataset.items
     if not job.holdout:
         return list(items), []
-    out = holdout(items, job.holdout, job.session.seed)
+    out = holdout(items, job.holdout, job.session.seed, by="generator")
     return [item for item, held in zip(items, out, strict=True) if not held], [
         item for item, held in zip(items, out, strict=True) if held
     ]
