@@ -49,7 +49,8 @@ def assemble(shape: Sequence[int], parts: Sequence[Part]) -> np.ndarray:
     Cells are as small as the smallest of the maps', at most 512 a side.
     """
     rows, columns = _cells(shape, parts)
-    total, area = np.zeros((rows, columns)), np.zeros((rows, columns))
+    high, wide = shape[0] / rows, shape[1] / columns
+    total, area, seen = np.zeros((rows, columns)), np.zeros((rows, columns)), np.zeros((rows, columns), bool)
     for crop, answer, evidence in parts:
         values = evidence.astype(np.float64)
         values += float(answer) - values.mean()
@@ -57,8 +58,10 @@ def assemble(shape: Sequence[int], parts: Sequence[Part]) -> np.ndarray:
         down = _overlap(shape[0], rows, (top, bottom), values.shape[0])
         across = _overlap(shape[1], columns, (left, right), values.shape[1])
         total += down @ values @ across.T
-        area += np.outer(down.sum(axis=1), across.sum(axis=1))
-    seen = area > shape[0] * shape[1] / (rows * columns) / 2  # at least half of the cell
+        height, width = down.sum(axis=1), across.sum(axis=1)  # of the crop's part in each cell
+        area += np.outer(height, width)
+        seen |= np.outer(height >= high / 2, width >= wide / 2)
+    seen |= area >= high * wide / 2  # several crops may share a cell
     return np.where(seen, total / np.where(seen, area, 1), np.nan).astype(np.float32)
 
 

@@ -110,12 +110,22 @@ def test_cells_are_at_most_512_a_side():
     assert assemble((10, 4000), [(crop, 0.0, np.zeros((2, 2000)))]).shape == (2, 512)
 
 
-def test_a_corner_of_a_cell_is_not_enough():
-    """A crop that covers a quarter of a cell says nothing of it; one that covers most of it does."""
-    zeros = np.zeros((2, 2))
-    crop = Window(np.zeros((1, 1, 3), np.uint8), (0, 0, 20, 20))
-    seen = ~np.isnan(assemble((37, 24), [(crop, 3.0, zeros)]))
-    assert seen.tolist() == [[True, True, False], [True, True, False], [False] * 3, [False] * 3]
+@pytest.mark.parametrize(("side", "cells", "seen"), [(27, 5, 6), (26, 5, 5)])
+def test_a_cell_of_which_less_than_half_is_covered_was_not_looked_at(side, cells, seen):
+    """The crop ends 0.56 or 0.35 of a cell behind the fifth; what is seen of it stays a square."""
+    crop = Window(np.zeros((1, 1, 3), np.uint8), (0, 0, side, side))
+    found = ~np.isnan(assemble((34, 34), [(crop, 3.0, np.zeros((cells, cells)))]))
+    assert found.shape == (7, 7)
+    assert found[:seen, :seen].all()
+    assert found.sum() == seen**2
+
+
+def test_crops_that_share_a_cell_have_looked_at_it():
+    """Two fifths of the second cell lie in either crop, and nothing says more of it."""
+    crops = [Window(np.zeros((1, 1, 3), np.uint8), box) for box in ((0, 0, 7, 7), (8, 0, 15, 7))]
+    one, other = ((crop, odds, np.zeros((1, 1))) for crop, odds in zip(crops, (1.0, 3.0), strict=True))
+    assert assemble((7, 10), [one, other]).tolist() == [[1, 2]]
+    assert assemble((7, 10), [one]).tolist() == [[1, pytest.approx(np.nan, nan_ok=True)]]
 
 
 @pytest.mark.parametrize("shape", [(32, 32), (33, 32), (10, 20), (100, 70), (256, 256), (1, 1), (32, 2048)], ids=str)
