@@ -1,0 +1,69 @@
+"""What the published classifiers have in common: how a record becomes a detector."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from forensic_cli import Batch, Detector
+from forensic_cli.classifier import Classifier
+from forensic_cli.errors import WeightsError
+from forensic_cli.features.evidence import heatmaps
+from forensic_cli.features.networks import Build, network, scores
+
+UNSTATED = "unstated: the authors' repository has no licence"
+
+
+def build(classifier: Classifier) -> Any:
+    """The untrained network; a function of its own because timm takes seconds to import."""
+    from forensic_detectors.baselines.building import make
+
+    return make(classifier)
+
+
+class Baseline(Detector):
+    """A classifier by its record. Its options have at least `weights`, without which nothing is known of it."""
+
+    libraries = ("torch", "timm")
+    published: ClassVar[Classifier]
+
+    @property
+    def classifier(self) -> Classifier:
+        """What the network is where no config.json of ours says so; options may change what it looks at."""
+        return self.published
+
+    @property
+    def build(self) -> Build:
+        """Equal whenever the network is: it is part of the key under which the session remembers the network."""
+        return build
+
+    def score(self, batch: Batch) -> np.ndarray:
+        """Log-odds of "generated", (N,)."""
+        return scores(batch, **self.asked())
+
+    def exportable(self) -> tuple[Any, Classifier]:
+        from forensic_cli.features.torch_network import TorchNetwork
+
+        loaded = self.session.once(network, **self.asked())
+        if not isinstance(loaded, TorchNetwork):
+            raise WeightsError(f"{self.options.weights.source} is ONNX already")
+        return loaded.scorer, loaded.classifier
+
+    def converted(self, tensors: dict[str, Any], where: str) -> dict[str, Any]:
+        from forensic_cli.features.torch_network import fitting
+
+        return fitting(self.build, self.classifier, self.renamed(tensors), where)
+
+    def renamed(self, tensors: dict[str, Any]) -> dict[str, Any]:
+        """Published tensors as this network has them."""
+        return tensors
+
+    def asked(self) -> dict[str, Any]:
+        return {"weights": self.options.weights, "published": self.classifier, "build": self.build}
+
+
+class Mapped(Baseline):
+    """One whose score is a linear layer of averaged features, so that each place's share in it is known."""
+
+    def heatmaps(self, batch: Batch) -> list[np.ndarray]:
+        """The class activation map."""
+        return heatmaps(batch, **self.asked())
