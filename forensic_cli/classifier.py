@@ -5,6 +5,7 @@ Stands as config.json beside model.safetensors, and in the metadata of an ONNX f
 
 from __future__ import annotations
 
+import math
 import types
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
@@ -22,6 +23,8 @@ CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 Kernel = Literal["bilinear", "bicubic", "lanczos", "box"]
 Pad = Literal["mirror", "black"]
 Head = Literal["logit", "softmax"]
+
+_KINDS = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,14 @@ class Look:
     pad: Pad = "black"
     tile: int = 1024
     squash: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("size", "resize", "tile"):
+            side = getattr(self, name)
+            if side is not None and side < 1:
+                raise ValueError(f"{name} is {side}, not a number of pixels")
+        if self.size and self.resize and self.resize < self.size and not self.squash:
+            raise ValueError(f"resize is {self.resize}, which leaves no room for crops of size {self.size}")
 
 
 @dataclass(frozen=True)
@@ -71,6 +82,12 @@ class Classifier:
     licence: str = "unknown"
     thresholds: tuple[Threshold, ...] = ()
 
+    def __post_init__(self) -> None:
+        for name in ("mean", "std"):
+            values = getattr(self, name)
+            if len(values) != 3 or (name == "std" and min(values) <= 0):
+                raise ValueError(f"{name} is {list(values)}, not three {'positive ' * (name == 'std')}numbers")
+
     def to_json(self) -> dict[str, Any]:
         return {"schema": SCHEMA, **asdict(self), "settings": dict(self.settings)}
 
@@ -97,20 +114,25 @@ def _made(kind: Any, value: Any, where: str) -> Any:
         hints = get_type_hints(kind)
         try:
             return kind(**{name: _made(hints[name], value[name], f"{where}: {name}") for name in hints if name in value})  # type: ignore[operator]
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise WeightsError(f"{where}: {error}") from error
     if origin is Literal:
-        if value not in inner:
-            raise WeightsError(f"{where} is {value!r}, not one of {', '.join(map(str, inner))}")
+        if not any(type(value) is type(one) and value == one for one in inner):
+            raise WeightsError(f"{where} is {_shown(value)}, not one of {', '.join(map(str, inner))}")
         return value
     if origin is types.UnionType:
         return None if value is None else _made(inner[0], value, where)
     if origin is tuple:
         if not isinstance(value, list | tuple):
-            raise WeightsError(f"{where} is {value!r}, not a list")
+            raise WeightsError(f"{where} is {_shown(value)}, not a list")
         return tuple(_made(inner[0], one, where) for one in value)
-    if kind is float and type(value) is int:
+    if kind is float and type(value) is int and abs(value) < 1 << 53:
         return float(value)
-    if type(value) is not kind:
-        raise WeightsError(f"{where} is {value!r}, not {kind.__name__}")
+    if type(value) is not kind or (kind is float and not math.isfinite(value)):
+        raise WeightsError(f"{where} is {_shown(value)}, not {_KINDS[kind]}")
     return value
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
