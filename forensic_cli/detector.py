@@ -144,11 +144,14 @@ class Detector:
     libraries: ClassVar[tuple[str, ...]] = ()
     """Distributions whose version a score depends on ("torch"): recorded, and a stored score of another is not used."""
 
+    light: ClassVar[bool] = False
+    """Whether it can do without torch on a CPU: the host then does not import it, which takes seconds."""
+
     cost: ClassVar[str] = ""
     """What one image costs, in words: "2 forward passes of DINOv2 ViT-L/14"."""
 
     caution: ClassVar[str] = ""
-    """What must be known before use, in a line: "weights under CC BY-NC 4.0: not for commercial use". Said before a scan."""
+    """What must be known before use ("weights under CC BY-NC 4.0: not for commercial use"), said before a scan."""
 
     @dataclass(frozen=True)
     class Options:
@@ -163,6 +166,11 @@ class Detector:
     def __init__(self, session: Session, options: Any = None) -> None:
         self.session = session
         self.options: Any = self.Options() if options is None else options
+
+    @classmethod
+    def facts(cls) -> list[str]:
+        """Lines for `forensic methods NAME`, such as what the shipped weights were measured to do."""
+        return []
 
     def lasting(self, finding: Finding) -> bool:
         """Whether a finding may be stored for later scans: not where it depends on more than bytes, options and seed."""

@@ -14,7 +14,8 @@ from itertools import takewhile
 from pathlib import Path
 
 OURS = "forensic-cli"
-DETECTORS, REPORTS, DEFAULTS = "forensic.detectors", "forensic.reports", "forensic.defaults"
+DETECTORS, REPORTS = "forensic.detectors", "forensic.reports"
+DEFAULTS, STRONGER = "forensic.defaults", "forensic.stronger"
 
 _DOCSTRING = r"""(?s)(?:\s*(?:#.*)?\n)*[rR]?(?:(\"{3}|'{3})(.*?)\1|(["'])(.*?)\3)"""
 _LINE = r"([^=\s][^=]*?)\s*=\s*([\w.]+)"
@@ -50,6 +51,11 @@ def find(group: str) -> list[Entry]:
 def defaults() -> list[str]:
     """The methods that run when none is asked for; only our own distribution may name some."""
     return [entry.name for entry in find(DEFAULTS) if entry.distribution == OURS]
+
+
+def stronger() -> list[str]:
+    """The methods that join those once their weights are on this machine; likewise."""
+    return [entry.name for entry in find(STRONGER) if entry.distribution == OURS]
 
 
 def installed(*groups: str) -> list[Entry]:

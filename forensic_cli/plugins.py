@@ -16,7 +16,7 @@ import pluggy
 
 from forensic_cli import hookspecs
 from forensic_cli.detector import Detector
-from forensic_cli.entries import DETECTORS, OURS, REPORTS, Entry, defaults, find
+from forensic_cli.entries import DETECTORS, OURS, REPORTS, Entry, defaults, find, stronger
 from forensic_cli.errors import PluginError, UsageError, nearest, reason
 from forensic_cli.options import options_of
 from forensic_cli.report import Report
@@ -58,6 +58,10 @@ class Plugins:
     @cached_property
     def defaults(self) -> list[str]:
         return defaults()
+
+    @cached_property
+    def stronger(self) -> list[str]:
+        return stronger()
 
     def names(self, group: str) -> list[str]:
         """What can be typed without knowing variants: entry names and what loose files registered."""

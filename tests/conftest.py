@@ -1,6 +1,7 @@
 """Tiny random networks saved in the real formats, photographs that come with scikit-learn, and a store of one's own."""
 
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,30 @@ def save_dinov2(folder: Path, registers: bool = False, **changes: int) -> Path:
         if weight.ndim >= 2:
             torch.nn.init.normal_(weight, std=0.2 if "embeddings" in name else 0.1)
     model.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_classifier(tmp_path_factory) -> Path:
+    """A random convolutional classifier in our own format, one native crop of 64."""
+    return save_classifier(tmp_path_factory.mktemp("weights") / "classifier")
+
+
+def save_classifier(folder: Path, network: str = "test_efficientnet", **look: object) -> Path:
+    """Random weights of any network of timm, its last layer raised so that images differ."""
+    import timm
+    import torch
+    from safetensors.torch import save_file
+
+    from forensic_cli.classifier import Classifier, Look
+
+    torch.manual_seed(0)
+    body = timm.create_model(network, num_classes=1)
+    torch.nn.init.normal_(body.get_classifier().weight)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(body.state_dict(), folder / "model.safetensors")
+    classifier = Classifier(network, Look(**{"size": 64, "pad": "mirror", **look}), licence="MIT")
+    (folder / "config.json").write_text(json.dumps(classifier.to_json()))
     return folder
 
 

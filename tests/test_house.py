@@ -14,9 +14,13 @@ ROOT = Path(__file__).parent.parent
 HOST = ROOT / "forensic_cli"
 FLOORS = [
     {"errors", "records", "status", "hookspecs", "text"},
-    {"detector", "report", "entries", "options", "cache", "digests", "hub", "shapes", "folders", "formats"},
-    {"paths", "images", "weights", "store", "writing", "reading"},
-    {"features", "bundles"},
+    {
+        *("detector", "report", "entries", "options", "cache", "digests", "hub", "shapes", "folders", "formats"),
+        *("abilities", "classifier", "statistics"),
+    },
+    {"paths", "images", "weights", "store", "writing", "reading", "transforms"},
+    {"features", "bundles", "datasets"},
+    {"training"},
     {"plugins"},
     {"engine", "contract"},
     {"commands", "progress"},

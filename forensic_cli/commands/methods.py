@@ -54,6 +54,7 @@ def _listed(files: Sequence[Path] | None) -> str:
             subsequent_indent=" " * (width + 4),
         )
         lines.append(f"  {'':<{width}}  {entry.distribution} {entry.version}")
+        lines += [f"* {name}, a variant of it" for name in usual if name.startswith(f"{entry.name}.")]
     lines += [f"  {name:<{width}}  from --plugin" for name in loose]
     if not lines:
         return "No method is installed."
@@ -64,6 +65,7 @@ def _explained(name: str, plugins: Plugins) -> str:
     """Everything a layperson and an expert want to know of one method."""
     from inspect import cleandoc
 
+    from forensic_cli.abilities import Trains
     from forensic_cli.options import options_of, typed, weights_of
 
     offer = plugins.detector(name)
@@ -84,6 +86,8 @@ def _explained(name: str, plugins: Plugins) -> str:
     if factory.caution:
         lines.append(f"Caution:  {factory.caution}")
     lines += _siblings(offer, plugins)
+    if facts := factory.facts():
+        lines += ["", *facts]
     options = list(options_of(factory.Options))
     if options:
         lines += ["", "Options:"]
@@ -92,6 +96,9 @@ def _explained(name: str, plugins: Plugins) -> str:
             f"  --set {name}.{option.name}={typed(option.default)}",
             f"      {option.help + '; ' if option.help else ''}{option.values}",
         ]
+    if isinstance(factory, Trains):
+        lines += ["", f"Recipe of `forensic train {name}`:"]
+        lines += [f"  --set {name}.{one.name}={typed(one.default)}  ({one.help})" for one in options_of(factory.Training)]
     return "\n".join(lines)
 
 

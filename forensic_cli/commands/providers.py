@@ -1,5 +1,6 @@
 """Which execution providers of onnxruntime really run; its own list names CUDA also where there is none."""
 
+import ctypes
 import json
 import re
 import subprocess
@@ -22,6 +23,17 @@ for name in sys.argv[2:]:
     except Exception:
         print(json.dumps([name, False]), flush=True)
 """
+
+
+def gpu_driver() -> bool:
+    """Whether there may be a GPU that torch can use: an NVIDIA driver, or Apple's own; nothing is imported to find out."""
+    if sys.platform == "darwin":
+        return True
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def trial(providers: list[str]) -> tuple[list[str], str]:

@@ -77,11 +77,17 @@ def scan(
     from forensic_cli.commands.job import Job
     from forensic_cli.engine import methods as roster
     from forensic_cli.plugins import Plugins
+    from forensic_cli.progress import Silent
 
     chosen = settings(set_, weights)
     plugins = Plugins(plugin or ())
     targets = outputs.plan(output or [], format_, plugins, terminal=bool(sys.stdout and sys.stdout.isatty()))
-    offers = roster.offers(method_names(methods), plugins, chosen)
+    names, hints = method_names(methods), list[str]()
+    if not names:
+        names, hints = roster.usual(plugins)
+    offers = roster.offers(names, plugins, chosen)
+    for hint in hints:
+        Silent().say(hint)
     if heatmaps:
         _announce(heatmaps, paths, offers)
     session, runtime, usual_size = _place(offers, device, dtype, seed, offline, require_gpu)
@@ -103,7 +109,8 @@ def scan(
 def _place(
     offers: Sequence[Offer], device: str, dtype: str, seed: int, offline: bool, require_gpu: bool
 ) -> tuple[Session, Runtime, int]:
-    """Where the methods run, and the usual batch size there; torch is imported only for methods that look at pixels."""
+    """Where the methods run, and the usual batch size there; torch takes seconds to import, so only if it is needed."""
+    from forensic_cli.commands.providers import gpu_driver
     from forensic_cli.detector import Session
     from forensic_cli.engine.examining import Runtime
     from forensic_cli.errors import UsageError
@@ -112,6 +119,9 @@ def _place(
         raise UsageError(f"--device {device}: expected auto, cpu, cuda, cuda:N or mps")
     if all(offer.factory.looks_at == "file" for offer in offers):
         return Session(seed, offline=offline), Runtime(), 64
+    light = all(offer.factory.looks_at == "file" or offer.factory.light for offer in offers)
+    if light and not require_gpu and (device == "cpu" or (device == "auto" and not gpu_driver())):
+        return Session(seed, "cpu", "float32" if dtype == "auto" else dtype, offline), Runtime(), 8
     from forensic_cli.engine import devices
 
     where = devices.choose_device(device, require_gpu)

@@ -16,7 +16,7 @@ from forensic_cli.entries import DETECTORS
 from forensic_cli.errors import ForensicError, PluginError, UsageError, WeightsError, nearest, reason
 from forensic_cli.plugins import Offer, Plugins
 from forensic_cli.records import MethodUse
-from forensic_cli.weights import Located, locate
+from forensic_cli.weights import Located, find, locate
 
 Settings = Mapping[str, Mapping[str, str]]
 
@@ -36,12 +36,26 @@ class Method:
         return self.detector.looks_at == "pixels"
 
 
+def usual(plugins: Plugins) -> tuple[list[str], list[str]]:
+    """What runs when no method is asked for, and a line about each that would join them if its weights were here."""
+    names, hints = list(plugins.defaults), []
+    for name in plugins.stronger:
+        needed = options.weights_of(plugins.detector(name).factory.Options())
+        if all(find(weights) for weights in needed):
+            names.append(name)
+            continue
+        size = sum(weights.bytes or 0 for weights in needed) / 1e6
+        licences = ", ".join(sorted({weights.licence for weights in needed}))
+        hints.append(f"{name} would make the answer stronger: forensic weights pull {name} ({size:.0f} MB, {licences})")
+    return names, hints
+
+
 def offers(names: Sequence[str], plugins: Plugins, settings: Settings) -> list[Offer]:
     """The plugins asked for, imported, in the order typed and each once.
 
     Raises UsageError or PluginError before anything is read, also for settings of a method that is not asked for.
     """
-    chosen = list(dict.fromkeys(names or plugins.defaults))
+    chosen = list(dict.fromkeys(names))
     if not chosen:
         allowed = os.environ.get("FORENSIC_PLUGINS")
         cure = "name one with --methods" if allowed is None else f"FORENSIC_PLUGINS allows only {allowed!r}"

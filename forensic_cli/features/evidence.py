@@ -14,7 +14,7 @@ from forensic_cli.records import Weights
 Part = tuple[Window, float, np.ndarray]
 
 _FINEST = 512  # cells a side
-_MOST = 64  # crops of one picture
+_MOST = 256  # crops of one picture: 12 megapixels are seen whole
 
 
 def heatmaps(batch: Batch, *, weights: Weights, published: Classifier, build: Build) -> list[np.ndarray]:

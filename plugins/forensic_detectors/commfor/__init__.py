@@ -1,5 +1,6 @@
 """A network that was shown photographs and the work of thousands of generators tells one from the other."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from forensic_cli.features.networks import Network, describe, network, scores
 from forensic_cli.weights import locate
 from forensic_detectors.commfor.recipes import LiteRecipe, Recipe
 
-_FILES = ("config.json", "model.safetensors")
+_FILES = ("config.json", "model.safetensors", "graph.*")  # the last is a pattern: it may be absent
 
 MODEL_384 = Weights(
     "OwensLab/commfor-model-384",
@@ -103,6 +104,7 @@ class CommforLite(Commfor):
     "generated", the mean over up to five native crops of 224 x 224, or over the whole of a small image.
     """
 
+    light = True
     cost = "1 forward pass of EfficientNet-Lite0 over up to five crops of 224 x 224"
     Training: ClassVar[type] = LiteRecipe
 
@@ -110,9 +112,37 @@ class CommforLite(Commfor):
     class Options:
         weights: Annotated[Weights, "a model folder or an .onnx file"] = LITE
 
+    @classmethod
+    def facts(cls) -> list[str]:
+        """The essence of the model card."""
+        folder = Path(__file__).parent / "lite"
+        try:
+            measured = json.loads((folder / "metrics.json").read_bytes())
+        except OSError:
+            return []
+        return [*essence(measured), f"The whole model card: {folder / 'README.md'}"]
+
     def heatmaps(self, batch: Batch) -> list[np.ndarray]:
         """The class activation map, exact because the score is linear in averaged features."""
         return heatmaps(batch, **self._asked())
+
+
+def essence(measured: dict[str, Any]) -> list[str]:
+    """What was measured, in a few lines."""
+    conditions: dict[str, Any] = measured["conditions"]
+    native = next(iter(conditions.values()))
+    lines = [
+        f"Measured on {native['n_real']:,} photographs and {native['n_generated']:,} generated images from sources and "
+        "generators that were held out:"
+    ]
+    for name, one in conditions.items():
+        low, high = one["auroc_interval"]
+        recall = ", ".join(f"{one[f'tpr_at_fpr_{rate}']:.0%} at {float(rate):.0%} FPR" for rate in ("0.01", "0.05"))
+        lines.append(f"  {name:<18}AUROC {one['auroc']:.3f} ({low:.3f} to {high:.3f}), recall {recall}")
+    lines.append(
+        f"  without pixels    AUROC {measured['zero_pixel_auroc']:.3f} from suffix, size and bytes per pixel alone"
+    )
+    return lines
 
 
 @hookimpl

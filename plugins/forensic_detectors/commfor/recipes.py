@@ -35,6 +35,7 @@ class Recipe:
     crops: Annotated[Literal[1, 5], "crops per image when it is used"] = 1
     window: Annotated[int | None, "side of those crops; none: the size"] = None
     stored: Annotated[Literal["float32", "float16"], "number format of the file"] = "float32"
+    graph: Annotated[bool, "also write graph.onnx: ONNX Runtime is faster than torch on a CPU"] = False
 
     def __post_init__(self) -> None:
         if self.size < 32 or self.steps < 1 or self.batch < 2 or self.repeats < 0:
@@ -71,3 +72,4 @@ class LiteRecipe(Recipe):
     crops: Annotated[Literal[1, 5], "crops per image when it is used"] = 5
     window: Annotated[int | None, "side of those crops; none: the size"] = 224
     stored: Annotated[Literal["float32", "float16"], "number format of the file"] = "float16"
+    graph: Annotated[bool, "also write graph.onnx: ONNX Runtime is faster than torch on a CPU"] = True

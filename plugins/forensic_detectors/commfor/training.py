@@ -30,6 +30,7 @@ from forensic_cli.training.sampling import Sampler
 from forensic_cli.training.splits import holdout
 from forensic_cli.writing import atomic
 from forensic_detectors.commfor import building
+from forensic_detectors.commfor.graphs import write_graph
 from forensic_detectors.commfor.recipes import Recipe
 
 _CHECKED = 300  # held-out images that are looked at now and then during the training
@@ -57,14 +58,17 @@ def train(job: TrainingJob) -> Path:
     averaged: Any = fitting.run(job.workers, job.watch, _check(job, classifier, unseen), often)
     save(averaged.body, classifier, job.folder, recipe.stored)
     draw_curves(job.folder / "curves.png", fitting.state, recipe.backbone)
+    stored = TorchNetwork.load(job.folder, classifier, building.make, job.session)
     measured = None
     if unseen:
         job.say(f"measures {len(unseen):,} held-out images as they are and after re-encoding")
-        stored = TorchNetwork.load(job.folder, classifier, building.make, job.session)
         measured = measure(stored, known, unseen)
-        write_config(replace(classifier, thresholds=measured.thresholds), job.folder)
+        classifier = replace(classifier, thresholds=measured.thresholds)
+        write_config(classifier, job.folder)
         _write(job.folder / "metrics.json", measured.to_json())
         _write(job.folder / "calibration.json", measured.calibration())
+    if recipe.graph:
+        write_graph(job.folder, stored.scorer, classifier)
     record = _record(job, recipe, known, unseen, origin) | asdict(fitting.state)
     record["waiting_share"] = fitting.state.waited / max(fitting.state.seconds, 1e-9)
     _write(job.folder / "training.json", record)
@@ -114,7 +118,8 @@ def _fitting(job: TrainingJob, recipe: Recipe, scorer: Scorer, known: Sequence[L
         clip=recipe.clip,
         precision=_PRECISION[job.session.dtype],
     )
-    facts = [job.method, options.to_json(recipe), job.dataset.fingerprint, job.holdout, seed, job.session.dtype]
+    choices = {name: value for name, value in options.to_json(recipe).items() if name != "graph"}
+    facts = [job.method, choices, job.dataset.fingerprint, job.holdout, seed, job.session.dtype]
     identity = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     weights = {"handmade": recipe.handmade} if any(item.label == HANDMADE for item in known) else {}
     sampler = Sampler(known, recipe.batch, seed, weights=weights)
