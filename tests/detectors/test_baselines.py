@@ -151,7 +151,9 @@ def centre(image, size):
 def scanned(method, folder, tmp_path, *more):
     report = tmp_path / "report.json"
     assert run(["scan", str(folder), "-m", method, "-o", str(report), "--no-store", *more]) == 0
-    files = json.loads(report.read_text())["files"]
+    scan = json.loads(report.read_text())
+    assert scan["run"]["methods"][0]["provider"] == "torch cpu"
+    files = scan["files"]
     return {file["path"].rpartition("/")[2]: file["findings"][0]["score"] for file in files}
 
 
@@ -291,6 +293,7 @@ def test_what_npr_sees():
             corner = x[..., row // 2 * 2, column // 2 * 2]
             assert seen[..., row, column].numpy() == pytest.approx((x[..., row, column] - corner).numpy())
     assert neighbours(x[..., :1, :1]).abs().max() == 0, "one pixel has no neighbour"
+    assert shaken(make(Npr.published))(torch.rand(1, 3, 1, 1)).isfinite()
 
 
 def clip_folder(folder):

@@ -6,9 +6,9 @@ import numpy as np
 
 from forensic_cli import Batch, Detector
 from forensic_cli.classifier import Classifier
-from forensic_cli.errors import WeightsError
 from forensic_cli.features.evidence import heatmaps
-from forensic_cli.features.networks import Build, network, scores
+from forensic_cli.features.networks import Build, describe, network, scores
+from forensic_cli.weights import locate
 
 UNSTATED = "unstated: the authors' repository has no licence"
 
@@ -23,7 +23,7 @@ def build(classifier: Classifier) -> Any:
 class Baseline(Detector):
     """A classifier by its record. Its options have at least `weights`, without which nothing is known of it."""
 
-    libraries = ("torch", "timm")
+    libraries = ("torch", "timm", "onnxruntime-gpu", "onnxruntime")
     published: ClassVar[Classifier]
 
     @property
@@ -38,14 +38,14 @@ class Baseline(Detector):
 
     def score(self, batch: Batch) -> np.ndarray:
         """Log-odds of "generated", (N,)."""
+        self.provider = self.session.once(network, **self.asked()).provider
         return scores(batch, **self.asked())
 
     def exportable(self) -> tuple[Any, Classifier]:
         from forensic_cli.features.torch_network import TorchNetwork
 
-        loaded = self.session.once(network, **self.asked())
-        if not isinstance(loaded, TorchNetwork):
-            raise WeightsError(f"{self.options.weights.source} is ONNX already")
+        path = locate(self.options.weights, offline=self.session.offline).path
+        loaded = TorchNetwork.load(path, describe(path, self.classifier), self.build, self.session)
         return loaded.scorer, loaded.classifier
 
     def converted(self, tensors: dict[str, Any], where: str) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class Corvi(Mapped):
     """
 
     paper = "arXiv:2211.00680"
-    cost = "1 forward pass of a ResNet-50 at 4 times the usual side over the whole image; 5 GB for a tile of 1024 x 1024"
+    cost = "1 forward pass of a ResNet-50 at 4 times the usual side over the whole image; 2 GB of memory for 768 x 768"
     caution = f"weights under {LICENCE} (GRIP-UNINA): ask the authors before commercial use"
     published = Classifier("resnet50-undiminished", Look(None, tile=768), licence=LICENCE)
 

@@ -49,7 +49,7 @@ class Univfd(Baseline):
     """
 
     paper = "arXiv:2302.10174"
-    libraries = ("torch", "transformers")
+    libraries = ("torch", "transformers", "onnxruntime-gpu", "onnxruntime")
     cost = "1 forward pass of CLIP ViT-L/14 at 224 x 224"
     published = Classifier("clip-probe", Look(224), mean=CLIP_MEAN, std=CLIP_STD, licence="MIT")
 
