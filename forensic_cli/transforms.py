@@ -7,19 +7,23 @@ import numpy as np
 import simplejpeg
 from PIL import Image, ImageFilter
 
+from forensic_cli.errors import ImageError
+
 Chroma = Literal["444", "422", "420"]
 Kernel = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
 
 
 def jpeg(image: np.ndarray, quality: int, chroma: Chroma = "420") -> np.ndarray:
-    """Through JPEG at `quality` (1 to 100) and back."""
+    """Through JPEG at `quality` (1 to 100) and back. Raises ImageError if a side is too long for it."""
+    _fits(image, 65_500, "JPEG")
     content = simplejpeg.encode_jpeg(np.ascontiguousarray(image), quality=quality, colorsubsampling=chroma)
     pixels: np.ndarray = simplejpeg.decode_jpeg(content)
     return pixels
 
 
 def webp(image: np.ndarray, quality: int) -> np.ndarray:
-    """Through lossy WebP at `quality` (0 to 100) and back."""
+    """Through lossy WebP at `quality` (0 to 100) and back. Raises ImageError if a side is too long for it."""
+    _fits(image, 16_383, "WebP")
     stream = io.BytesIO()
     Image.fromarray(image).save(stream, "WEBP", quality=quality, method=2)
     with Image.open(stream) as picture:
@@ -55,6 +59,11 @@ def tone(image: np.ndarray, gain: float, lift: float) -> np.ndarray:
 def grey(image: np.ndarray) -> np.ndarray:
     """Luminance in all three channels."""
     return np.repeat(np.asarray(Image.fromarray(image).convert("L"))[..., None], 3, axis=2)
+
+
+def _fits(image: np.ndarray, most: int, name: str) -> None:
+    if max(image.shape[:2]) > most:
+        raise ImageError(f"{image.shape[1]:,} x {image.shape[0]:,} pixels are too many a side for {name}")
 
 
 def _bytes(values: np.ndarray) -> np.ndarray:
