@@ -158,7 +158,7 @@ def _described(runner: onnxruntime.InferenceSession, path: Path) -> Classifier:
         raise WeightsError(f"{path} was not written by `forensic export-onnx`: it has no metadata {METADATA!r}")
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WeightsError(f"{path}: its metadata {METADATA!r} is not JSON ({error})") from error
     classifier = Classifier.from_json(value, str(path))
     inputs = [(one.name, one.type, len(one.shape), one.shape[-1:]) for one in runner.get_inputs()]

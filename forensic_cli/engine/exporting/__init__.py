@@ -1,0 +1,1 @@
+"""From a detector's torch module to an ONNX file that has proved itself."""
