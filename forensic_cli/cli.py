@@ -10,6 +10,7 @@ import typer
 
 from forensic_cli import __version__
 from forensic_cli.commands.doctor import doctor
+from forensic_cli.commands.export_onnx import export_onnx
 from forensic_cli.commands.methods import methods
 from forensic_cli.commands.parameters import Shown
 from forensic_cli.commands.report import report
@@ -33,6 +34,7 @@ app.command()(methods)
 app.add_typer(weights, name="weights")
 app.command()(report)
 app.command()(train)
+app.command("export-onnx")(export_onnx)
 app.command()(doctor)
 
 
