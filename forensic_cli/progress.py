@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
@@ -125,8 +126,20 @@ class StepsBar(Steps):
         self._bar.console.print(f"forensic: {visible(line)}", markup=False, highlight=False, soft_wrap=True)
 
 
+class Hushed(Steps):
+    """One of several processes that train together, whose first speaks for all."""
+
+    def step(self, done: int, total: int, loss: float, waiting: float, problems: Sequence[str] = ()) -> None:
+        pass
+
+    def say(self, line: str) -> None:
+        pass
+
+
 def steps_observer() -> Steps:
     """A bar where stderr is a terminal, lines elsewhere."""
+    if os.environ.get("RANK", "0") != "0":
+        return Hushed()
     return StepsBar() if sys.stderr and sys.stderr.isatty() else Steps()
 
 

@@ -84,6 +84,11 @@ class Fitting:
         optimizer = torch.optim.AdamW(groups, lr=plan.lr)
         self._model, self._optimizer = self._accelerator.prepare(net, optimizer)
 
+    @property
+    def main(self) -> bool:
+        """Whether this process is the one that writes; with several devices each has a process of its own."""
+        return bool(self._accelerator.is_main_process)
+
     def resume(self) -> bool:
         """Go on from the last checkpoint, if there is one. Raises TrainingError if it is of another training."""
         try:
@@ -122,7 +127,7 @@ class Fitting:
             )
             if state.step % 10 == 0 or state.step == plan.steps:
                 state.losses.append([state.step, smooth, plan.lr * learning_rate(state.step - 1, plan)])
-            if check and (state.step == plan.steps or (check_every and state.step % check_every == 0)):
+            if check and self.main and (state.step == plan.steps or (check_every and state.step % check_every == 0)):
                 state.checks.append({"step": state.step, **check(self.averaged)})
             state.seconds, state.waited = before[0] + perf_counter() - began, before[1] + feed.waited
             if state.step % plan.keep_every == 0 or state.step == plan.steps:
@@ -163,7 +168,7 @@ class Fitting:
                     one.copy_(other)
 
     def _keep(self) -> None:
-        if not self._accelerator.is_main_process:
+        if not self.main:
             return
         scaler = self._accelerator.scaler
         kept: dict[str, Any] = {

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from accelerate import PartialState
 from safetensors.torch import save_file
 from torch import nn
 
@@ -56,6 +57,8 @@ def train(job: TrainingJob) -> Path:
         job.say(f"goes on after step {fitting.state.step:,} of {recipe.steps:,}")
     often = max(_CHECK_EVERY, recipe.steps // 10)
     averaged: Any = fitting.run(job.workers, job.watch, _check(job, classifier, unseen), often)
+    if not fitting.main:
+        return job.folder
     save(averaged.body, classifier, job.folder, recipe.stored)
     draw_curves(job.folder / "curves.png", fitting.state, recipe.backbone)
     stored = TorchNetwork.load(job.folder, classifier, building.make, job.session)
@@ -124,7 +127,9 @@ def _fitting(job: TrainingJob, recipe: Recipe, scorer: Scorer, known: Sequence[L
     weights = {"handmade": recipe.handmade} if any(item.label == HANDMADE for item in known) else {}
     sampler = Sampler(known, recipe.batch, seed, weights=weights)
     crops = Crops(recipe.size, recipe.view, recipe.augment, recipe.repeats)
-    return Fitting(scorer, plan, Steps(known, sampler, crops, seed), seed, job.folder, identity, job.session.device)
+    several = PartialState(cpu=job.session.device == "cpu")
+    steps = Steps(known, sampler, crops, seed, several.process_index, several.num_processes)
+    return Fitting(scorer, plan, steps, seed, job.folder, identity, job.session.device)
 
 
 def _check(job: TrainingJob, classifier: Classifier, unseen: Sequence[Labelled]) -> Check | None:
