@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import timm
 import torch
 import torch.nn.functional as F
 import torchvision
@@ -20,8 +21,11 @@ from forensic_cli import Batch, Session, options
 from forensic_cli.abilities import Converts, Exports, Localises
 from forensic_cli.classifier import CLIP_MEAN, CLIP_STD, IMAGENET_MEAN, IMAGENET_STD, Look
 from forensic_cli.cli import run
-from forensic_cli.contract import check
+from forensic_cli.contract import Subject, check, has_plain_options, is_documented
 from forensic_cli.engine.converting import convert
+from forensic_cli.features.networks import pooled
+from forensic_cli.features.networks import run as outputs
+from forensic_cli.features.torch_network import Scorer, TorchNetwork
 from forensic_cli.features.windows import cut
 from forensic_cli.records import ImageRef
 from forensic_detectors.baselines.building import diagonal, make, neighbours
@@ -61,18 +65,6 @@ class SmallSafe(Safe):
     published = replace(Safe.published, network="test_resnet")
 
 
-class SmallNpr(Npr):
-    """NPR's view of the image on a small network."""
-
-    published = replace(Npr.published, network="test_resnet")
-
-
-class SmallCnnspot(Cnnspot):
-    """CNNSpot's view of the image on a small network."""
-
-    published = replace(Cnnspot.published, network="test_resnet")
-
-
 PLUGIN = """
 import sys
 from forensic_cli import hookimpl
@@ -103,7 +95,7 @@ def pictures(tmp_path, photographs):
     """Three small pictures, one with odd sides, one smaller than any crop; the folder and the pixels by name."""
     folder = tmp_path / "pictures"
     folder.mkdir()
-    parts = {"a.png": (0, 0, 96, 64), "b.png": (200, 100, 273, 181), "c.png": (300, 200, 380, 264)}
+    parts = {"a.png": (0, 0, 64, 48), "b.png": (200, 100, 241, 153), "c.png": (300, 200, 340, 248)}
     made = {}
     for name, box in parts.items():
         picture = photographs[name != "a.png"].crop(box)
@@ -329,8 +321,6 @@ def test_univfd(given, pictures, tmp_path, whole):
 @torch.inference_mode()
 def test_drct(given, pictures, tmp_path):
     folder, images = pictures
-    import timm
-
     backbone = shaken(timm.create_model("test_convnext", num_classes=1024))
     layer = shaken(nn.Linear(1024, 2), seed=1)
     tensors = {f"model.{name}": value for name, value in backbone.state_dict().items()}
@@ -414,8 +404,6 @@ def test_dda_without_an_adapter_is_refused(given, tmp_path, capsys):
 @pytest.mark.parametrize("head", ["logit", "softmax"])
 def test_timm(given, pictures, tmp_path, head):
     folder, images = pictures
-    import timm
-
     outputs = 1 if head == "logit" else 2
     network = shaken(timm.create_model("test_vit", num_classes=outputs))
     chosen = ["--set", "given.timm.network=test_vit", "--set", f"given.timm.head={head}"]
@@ -479,7 +467,7 @@ def made(cls, tmp_path, content, **settings):
 
 
 @torch.inference_mode()
-def test_tiles_average_to_the_whole_image(tmp_path):
+def test_tiles_average_to_the_whole_image():
     """Where nothing is seen across a seam, tiles give what the whole image gives: the mean over all its places."""
     network = shaken(make(Corvi.published))
     for weight in network.parameters():
@@ -490,10 +478,11 @@ def test_tiles_average_to_the_whole_image(tmp_path):
     image = cells.repeat(8, 0).repeat(8, 1)[
         4:-4, 4:-4
     ]  # 64 x 48; of one colour about each seam, as max pooling reaches across
-    weights = made(Corvi, tmp_path, network.state_dict()).options.weights
+    runner = TorchNetwork(Scorer(network, Corvi.published), Corvi.published, Session())
 
     def score(part, tile):
-        return Corvi(Session(), Corvi.Options(weights, tile)).score(batch([part]))[0]
+        crops = cut(part, Look(None, tile=tile))
+        return pooled(crops, outputs(runner, [crop.pixels for crop in crops])[0])
 
     assert score(image, 32) == pytest.approx(score(image, 64), rel=1e-5)
     assert score(image[:32], 32) != pytest.approx(score(image[32:], 32), rel=1e-3), "the tiles are not all alike"
@@ -514,17 +503,23 @@ def test_tiles_lie_on_blocks_and_cover_the_image():
     assert len(cut(image, Look(None, tile=512))) == 4
 
 
-@pytest.mark.parametrize("cls", [SmallCorvi, SmallCnnspot, SmallNpr, SmallSafe, SmallDrct, SmallDda, Univfd, Timm])
+@pytest.mark.parametrize("cls", [Corvi, Cnnspot, Univfd, Npr, Safe, Drct, Dda, Timm])
+def test_records_are_whole(cls):
+    is_documented(Subject(cls, {}))
+    has_plain_options(Subject(cls, {}))
+    for weights in options.weights_of(cls.Options()):
+        restricted = any(word in weights.licence for word in ("NC", "non-profit", "unstated"))
+        assert bool(cls.caution) >= restricted, "who uses it must know"
+
+
+@pytest.mark.parametrize("cls", [SmallCorvi, SmallSafe, Univfd, Timm])
 def test_promises(cls, tmp_path):
+    """Each way to look once: tiles, a native crop, an encoder of its own, a resized crop."""
     settings = {}
     if cls is Univfd:
         clip_folder(tmp_path / "clip")
         settings, content = {"clip": str(tmp_path / "clip")}, shaken(nn.Linear(768, 1)).state_dict()
-    elif cls is SmallDda:
-        content = hub_dinov2()
     elif cls is Timm:
-        import timm
-
         settings, content = {"network": "test_vit"}, shaken(timm.create_model("test_vit", num_classes=1)).state_dict()
     else:
         content = shaken(make(cls.published)).state_dict()
