@@ -70,7 +70,8 @@ class Classifier:
     """`network` names the architecture (a timm name, or the builder of a published baseline) and `settings` its arguments.
 
     The network sees (pixel / 255 - mean) / std. `head` "logit": one output; "softmax": two, the second is "generated";
-    either way the score is the log-odds of "generated", averaged over the crops by area.
+    either way the score is the log-odds of "generated", averaged over the crops by area. `half`: bfloat16 moves its
+    probabilities by less than 0.01, so that it may be used where it is faster.
     """
 
     network: str
@@ -80,6 +81,7 @@ class Classifier:
     head: Head = "logit"
     settings: tuple[tuple[str, bool | int | float | str], ...] = ()
     licence: str = "unknown"
+    half: bool = False
     thresholds: tuple[Threshold, ...] = ()
 
     def __post_init__(self) -> None:

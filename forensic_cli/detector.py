@@ -65,6 +65,7 @@ class Session(Once):
 
     `device` is a torch device ("cpu", "cuda:0", "mps"), `dtype` a torch dtype ("float32", "bfloat16", "float16");
     `offline` forbids the network; with `require_gpu` whoever would run a network on the CPU raises WeightsError instead.
+    `half`: no number format was asked for, so that a network whose answers stand it may use bfloat16 where it is faster.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Session(Once):
         dtype: str = "float32",
         offline: bool = False,
         require_gpu: bool = False,
+        half: bool = False,
     ) -> None:
         super().__init__()
         self.seed = seed
@@ -81,6 +83,7 @@ class Session(Once):
         self.dtype = dtype
         self.offline = offline
         self.require_gpu = require_gpu
+        self.half = half
 
     def seed_for(self, *words: str | int) -> int:
         """A seed in [0, 2^63) for one purpose, the same on every machine.

@@ -121,11 +121,12 @@ def _place(
         return Session(seed, offline=offline), Runtime(), 64
     light = all(offer.factory.looks_at == "file" or offer.factory.light for offer in offers)
     if light and not require_gpu and (device == "cpu" or (device == "auto" and not gpu_driver())):
-        return Session(seed, "cpu", "float32" if dtype == "auto" else dtype, offline), Runtime(), 8
+        session = Session(seed, "cpu", "float32" if dtype == "auto" else dtype, offline, half=dtype == "auto")
+        return session, Runtime(), 8
     from forensic_cli.engine import devices
 
     where = devices.choose_device(device, require_gpu)
-    session = Session(seed, where, devices.choose_dtype(dtype), offline, require_gpu)
+    session = Session(seed, where, devices.choose_dtype(dtype), offline, require_gpu, half=dtype == "auto")
     return session, devices.torch_runtime(where), devices.batch_size(where)
 
 

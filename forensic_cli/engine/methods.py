@@ -116,7 +116,7 @@ def _key(use: MethodUse, factory: type, detector: Detector, session: Session) ->
     ]
     facts += [_digest(path) for path in options.paths_of(detector.options)]
     if detector.looks_at == "pixels":
-        facts += [session.device.partition(":")[0], session.dtype, images.decoder(), _host_code()]
+        facts += [session.device.partition(":")[0], session.dtype, session.half, images.decoder(), _host_code()]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
 
 

@@ -64,7 +64,9 @@ def _averages(body: nn.Module) -> bool:
     """Whether the score is a linear layer of averaged features, as in timm's convolutional networks."""
     pool = getattr(body, "global_pool", None)
     head = getattr(body, "get_classifier", lambda: None)()
-    return isinstance(head, nn.Linear) and getattr(pool, "pool_type", None) == "avg" and not hasattr(body, "head")
+    if not isinstance(head, nn.Linear) or hasattr(body, "head") or getattr(pool, "pool_type", None) != "avg":
+        return False
+    return head.in_features == getattr(body, "num_features", head.in_features)  # in MobileNetV3 more follows the averaging
 
 
 class TorchNetwork:
@@ -77,6 +79,12 @@ class TorchNetwork:
         self.scorer: Scorer = still.to(memory_format=torch.channels_last)  # faster
         self._room = getattr(scorer.body, "pixels_at_once", _PIXELS)
         self._session = session
+        self._half = session.half and classifier.half and session.device == "cpu" and _multiplies_bfloat16()
+        if self._half:
+            self.provider += " bfloat16"
+            for module in self.scorer.modules():
+                if isinstance(module, nn.Linear | nn.Conv2d):
+                    module.to(torch.bfloat16)
 
     @classmethod
     def load(cls, path: Path, classifier: Classifier, build: Callable[[Classifier], Any], session: Session) -> TorchNetwork:
@@ -94,12 +102,17 @@ class TorchNetwork:
 
     def _chunks(self, crops: np.ndarray) -> Iterator[list[torch.Tensor]]:
         session, kind = self._session, torch.device(self._session.device).type
-        dtype = getattr(torch, session.dtype)
-        step = min(_MOST, max(1, self._room // (crops.shape[1] * crops.shape[2])))
+        dtype = torch.bfloat16 if self._half else getattr(torch, session.dtype)
+        step = 1 if self._half else min(_MOST, max(1, self._room // (crops.shape[1] * crops.shape[2])))
         for start in range(0, len(crops), step):
             part = torch.from_numpy(np.ascontiguousarray(crops[start : start + step])).to(session.device)
             with torch.autocast(kind, dtype=dtype, enabled=dtype != torch.float32):
                 yield [one.float().cpu() for one in self.scorer(part)]
+
+
+def _multiplies_bfloat16() -> bool:
+    """Whether this processor has matrix units for bfloat16 (AMX); without them it would be slower than float32."""
+    return bool(torch.cpu._is_amx_tile_supported())
 
 
 def tensors(path: Path) -> dict[str, torch.Tensor]:

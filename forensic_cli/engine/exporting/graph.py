@@ -6,6 +6,7 @@ a detector of fine texture sees the difference.
 
 from __future__ import annotations
 
+import copy
 import logging
 import warnings
 from collections.abc import Iterator
@@ -40,7 +41,7 @@ def written(module: torch.nn.Module, look: Look, name: str) -> onnx.ModelProto:
             count = len(module(example))
         with quiet():
             program = torch.onnx.export(
-                module,
+                _of_any_size(module) if free(look) else module,
                 (example,),
                 dynamo=True,
                 input_names=["crops"],
@@ -57,6 +58,38 @@ def written(module: torch.nn.Module, look: Look, name: str) -> onnx.ModelProto:
     except Exception as error:  # the exporter runs the network's own code and raises what that raises
         raise UsageError(f"the network of {name} cannot be written as ONNX: {reason(error)}") from error
     return slim
+
+
+class _SameConv(torch.nn.Module):
+    """TensorFlow's padding, which depends on the size of the image, in ONNX's own words: written out for a size that is
+    not known, it takes the exporter many minutes and ONNX Runtime a copy of each image."""
+
+    def __init__(self, conv: torch.nn.Conv2d) -> None:
+        super().__init__()
+        self.weight, self.bias = conv.weight, conv.bias
+        self.attributes: dict[str, Any] = {
+            "auto_pad": "SAME_UPPER",
+            "dilations": list(conv.dilation),
+            "group": conv.groups,
+            "strides": list(conv.stride),
+        }
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        down, across = self.attributes["strides"]
+        height, width = pixels.shape[2:]
+        shape = (pixels.shape[0], self.weight.shape[0], (height + down - 1) // down, (width + across - 1) // across)
+        inputs = [pixels, self.weight, *([] if self.bias is None else [self.bias])]
+        return torch.onnx.ops.symbolic("Conv", inputs, attrs=self.attributes, dtype=pixels.dtype, shape=shape)
+
+
+def _of_any_size(module: torch.nn.Module) -> torch.nn.Module:
+    """A copy, for the exporter alone, in which timm's convolutions with TensorFlow's padding are ONNX's."""
+    whole = copy.deepcopy(module)
+    for name, part in list(whole.named_modules()):
+        if type(part).__name__ == "Conv2dSame" and isinstance(part, torch.nn.Conv2d):
+            parent, _, leaf = name.rpartition(".")
+            setattr(whole.get_submodule(parent), leaf, _SameConv(part))
+    return whole
 
 
 def last_layer(graph: onnx.ModelProto) -> int:

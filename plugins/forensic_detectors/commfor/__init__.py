@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-import numpy as np
-
-from forensic_cli import Batch, Detector, Weights, hookimpl
+from forensic_cli import Detector, Weights, hookimpl
 from forensic_cli.classifier import Classifier, Look
-from forensic_cli.features.evidence import heatmaps
-from forensic_cli.features.networks import Network, describe, network, scores
-from forensic_cli.weights import locate
+from forensic_cli.features.networks import Build
+from forensic_detectors.baselines.baseline import Baseline, Mapped
 from forensic_detectors.commfor.recipes import LiteRecipe, Recipe
 
 _FILES = ("config.json", "model.safetensors", "graph.*")  # the last is a pattern: it may be absent
@@ -27,8 +24,8 @@ MODEL_384 = Weights(
 MODEL_224 = Weights("OwensLab/commfor-model-224", licence="MIT", files=_FILES, bytes=87_000_000)
 LITE = Weights("package:forensic_detectors/commfor/lite", licence="Apache-2.0", files=_FILES)
 
-PUBLISHED_384 = Classifier("vit_small_patch16_384", Look(384, resize=440), licence="MIT")
-PUBLISHED_224 = Classifier("vit_small_patch16_224", Look(224, resize=256), licence="MIT")
+PUBLISHED_384 = Classifier("vit_small_patch16_384", Look(384, resize=440), licence="MIT", half=True)
+PUBLISHED_224 = Classifier("vit_small_patch16_224", Look(224, resize=256), licence="MIT", half=True)
 
 
 def build(classifier: Classifier) -> Any:
@@ -38,7 +35,7 @@ def build(classifier: Classifier) -> Any:
     return make(classifier)
 
 
-class Commfor(Detector):
+class Commfor(Baseline):
     """A vision transformer that was trained on images of thousands of generators says how generated an image looks.
 
     Community Forensics (Park and Owens, CVPR 2025): ViT-S/16 with one output. The image is resized to a short side of 440
@@ -48,38 +45,23 @@ class Commfor(Detector):
     """
 
     paper = "arXiv:2411.04125"
-    libraries = ("torch", "timm", "onnxruntime-gpu", "onnxruntime")
     cost = "1 forward pass of ViT-S/16 at 384 x 384"
-    published: ClassVar[Classifier] = PUBLISHED_384
+    published = PUBLISHED_384
     Training: ClassVar[type] = Recipe
 
     @dataclass(frozen=True)
     class Options:
         weights: Annotated[Weights, "a model folder, an .onnx file or the hub's repository"] = MODEL_384
 
-    def score(self, batch: Batch) -> np.ndarray:
-        """Log-odds of "generated", (N,)."""
-        self.provider = self._network().provider
-        return scores(batch, **self._asked())
-
-    def exportable(self) -> tuple[Any, Classifier]:
-        from forensic_cli.features.torch_network import TorchNetwork
-
-        path = locate(self.options.weights, offline=self.session.offline).path
-        loaded = TorchNetwork.load(path, describe(path, self.published), build, self.session)
-        return loaded.scorer, loaded.classifier
+    @property
+    def build(self) -> Build:
+        return build
 
     @classmethod
     def train(cls, job: Any) -> Path:
         from forensic_detectors.commfor.training import train
 
         return train(job)
-
-    def _network(self) -> Network:
-        return self.session.once(network, **self._asked())
-
-    def _asked(self) -> dict[str, Any]:
-        return {"weights": self.options.weights, "published": self.published, "build": build}
 
 
 class Commfor224(Commfor):
@@ -96,7 +78,7 @@ class Commfor224(Commfor):
         weights: Annotated[Weights, "a model folder, an .onnx file or the hub's repository"] = MODEL_224
 
 
-class CommforLite(Commfor):
+class CommforLite(Mapped, Commfor):
     """A small network that comes with the tool looks for the marks that generators leave in fine texture.
 
     EfficientNet-Lite0 trained by `forensic train commfor.lite` on native crops of photographs, generated images and
@@ -121,10 +103,6 @@ class CommforLite(Commfor):
         except OSError:
             return []
         return [*essence(measured), f"The whole model card: {folder / 'README.md'}"]
-
-    def heatmaps(self, batch: Batch) -> list[np.ndarray]:
-        """The class activation map, exact because the score is linear in averaged features."""
-        return heatmaps(batch, **self._asked())
 
 
 def essence(measured: dict[str, Any]) -> list[str]:
