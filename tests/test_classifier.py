@@ -18,6 +18,7 @@ FULL = Classifier(
     head="softmax",
     settings=(("folded", True), ("drop_rate", 0.5), ("depth", 2), ("norm", "layer")),
     licence="MIT",
+    half=True,
     thresholds=(Threshold(0.01, 2.5, 412), Threshold(0.05, -1.0, 412)),
 )
 
@@ -116,6 +117,7 @@ WRONG = {
     "std": [None, 1, [1.0, {}, 1.0], [1.0, 1.0], [0.0, 1.0, 1.0], [1.0, float("nan"), 1.0], [1.0, -1.0, 1.0]],
     "head": ["sigmoid", None, 2, ["logit"]],
     "settings": [None, [], "x", {"a": None}, {"a": [1]}, {"a": {}}],
+    "half": [None, 1, "yes"],
     "licence": [None, 3, ["MIT"]],
     "thresholds": [None, 3, {}, [0.5], ["x"]],
     "thresholds.0.fpr": ["0.01", None, True, float("nan")],

@@ -20,6 +20,9 @@ View = Literal["native", "resized"]
 _KERNELS: tuple[transforms.Kernel, ...] = get_args(transforms.Kernel)[1:]
 _RESIZED = 440 / 384  # short side over crop, as published
 _GROWTH = 1.228
+_LONGEST = (
+    16  # of a strip that is longer than so many times its breadth only a part is used: it would be enlarged to gigabytes
+)
 
 
 def crop(image: np.ndarray, size: int, view: View, augment: Augment, seed: int, repeats: int = 2) -> np.ndarray:
@@ -28,6 +31,9 @@ def crop(image: np.ndarray, size: int, view: View, augment: Augment, seed: int, 
     `view` "resized" brings the short side to 440 / 384 of `size` first, "native" leaves the pixels alone.
     """
     draw = random.Random(seed)  # noqa: S311  no secret
+    most = _LONGEST * min(image.shape[:2])
+    if max(image.shape[:2]) > most:
+        image = _window(image, min(image.shape[0], most), min(image.shape[1], most), draw)
     if view == "resized":
         image = _short(image, max(size, round(size * _RESIZED)), "bilinear")
     if augment == "wild":

@@ -1,8 +1,10 @@
 """Batches for training, made ahead by worker processes; each is a pure function of the step, so that resuming is exact."""
 
+import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 import numpy as np
@@ -32,11 +34,15 @@ class Crops:
 
 @dataclass(frozen=True)
 class Drawn:
-    """One batch: uint8 crops (B, size, size, 3), labels (B,) with 1 = generated, and what could not be read."""
+    """One batch: uint8 crops (B, size, size, 3), labels (B,) with 1 = generated, and what could not be read.
+
+    `failure`: why there is no batch; a worker process that raised could only send its traceback along.
+    """
 
     crops: torch.Tensor
     labels: torch.Tensor
-    problems: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+    failure: str = ""
 
 
 class Steps(Dataset[Drawn]):
@@ -55,11 +61,17 @@ class Steps(Dataset[Drawn]):
         self._broken: dict[int, str] = {}
 
     def __getitem__(self, step: int) -> Drawn:
+        try:
+            return self._drawn(step)
+        except TrainingError as error:
+            return Drawn(torch.empty(0), torch.empty(0), failure=str(error))
+
+    def _drawn(self, step: int) -> Drawn:
         known = set(self._broken)
         drawn = list(enumerate(self._sampler.batch(step)))[self._rank :: self._world]
         made = [self._make(step, place, index) for place, index in drawn]
         labels = torch.tensor([float(self._items[index].generated) for _, index in made])
-        problems = tuple(self._broken[index] for index in self._broken.keys() - known)
+        problems = tuple(words for index, words in self._broken.items() if index not in known)
         return Drawn(torch.from_numpy(np.stack([pixels for pixels, _ in made])), labels, problems)
 
     def _make(self, step: int, place: int, index: int) -> tuple[np.ndarray, int]:
@@ -95,25 +107,52 @@ class Steps(Dataset[Drawn]):
 
 
 class Feed:
-    """Batches from step `start` on, with the time that the consumer spent waiting for them."""
+    """Batches from step `start` on, with the time that the consumer spent waiting for them.
+
+    What cannot be read is told once, whichever of the workers met it. Raises TrainingError where no batch can be made.
+    """
 
     def __init__(self, steps: Steps, start: int, end: int, workers: int) -> None:
-        self._loader = DataLoader(
-            steps,
-            batch_size=None,
-            sampler=range(start, end),
-            num_workers=workers,
-            prefetch_factor=4 if workers else None,
-            multiprocessing_context="fork" if workers and not torch.cuda.is_available() else None,
-        )
+        with _as_asked():
+            self._loader = DataLoader(
+                steps,
+                batch_size=None,
+                sampler=range(start, end),
+                num_workers=workers,
+                prefetch_factor=4 if workers else None,
+                multiprocessing_context="fork" if workers and not torch.cuda.is_available() else None,
+            )
+        self._told: set[str] = set()
         self.waited = 0.0
 
     def __iter__(self) -> Iterator[Drawn]:
-        source = iter(self._loader)
+        with _as_asked():
+            source = iter(self._loader)
         while True:
             began = perf_counter()
-            drawn = next(source, None)
+            drawn = self._next(source)
             self.waited += perf_counter() - began
             if drawn is None:
                 return
-            yield drawn
+            if drawn.failure:
+                raise TrainingError(drawn.failure)
+            fresh = tuple(words for words in drawn.problems if words not in self._told)
+            self._told.update(fresh)
+            yield replace(drawn, problems=fresh)
+
+    def _next(self, source: Iterator[Drawn]) -> Drawn | None:
+        try:
+            return next(source, None)
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error) or "Traceback" in str(error):
+                raise
+            hint = "it may have run out of memory; try fewer --workers"
+            raise TrainingError(f"a process that prepares images died: {hint} ({reason(error)})") from error
+
+
+@contextmanager
+def _as_asked() -> Iterator[None]:
+    """More workers than cores are what somebody asked for; torch need not say so."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "This DataLoader will create")
+        yield

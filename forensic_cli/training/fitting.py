@@ -40,9 +40,13 @@ class Plan:
 
 @dataclass
 class State:
-    """Where a training stands: `losses` has [step, mean loss of ten steps, learning rate], `checks` what was measured."""
+    """Where a training stands: `losses` has [step, mean loss of ten steps, learning rate], `checks` what was measured.
+
+    `recent`: the losses since the last of those means.
+    """
 
     step: int = 0
+    recent: list[float] = field(default_factory=list)
     losses: list[list[float]] = field(default_factory=list)
     checks: list[dict[str, float]] = field(default_factory=list)
     seconds: float = 0.0
@@ -97,7 +101,7 @@ class Fitting:
             return False
         except Exception as error:
             raise TrainingError(f"{self._file} cannot be read; remove it to begin anew ({type(error).__name__})") from error
-        if kept["identity"] != self._identity:
+        if not isinstance(kept, dict) or kept.get("identity") != self._identity:
             folder = self._file.parent
             raise TrainingError(f"{folder} holds an unfinished training with other data or options: name another folder")
         self._net.load_state_dict(kept["model"])
@@ -112,21 +116,19 @@ class Fitting:
         """Train to the end and return the averaged network. Raises TrainingError if the loss is no longer a number."""
         plan, state = self._plan, self.state
         feed = Feed(self._steps, state.step, plan.steps, workers)
-        smooth: float | None = None
         before, began = (state.seconds, state.waited), perf_counter()
         for drawn in feed:
             loss = self._step(drawn.crops, drawn.labels)
             if not math.isfinite(loss):
                 raise TrainingError(
-                    f"the loss is {loss} at step {state.step + 1}: try a lower learning rate; "
-                    f"the last checkpoint is of step {state.step - state.step % plan.keep_every}"
+                    f"the loss is {loss} at step {state.step + 1}: try a lower learning rate; {self._kept()}"
                 )
             state.step += 1
-            smooth = (
-                loss if smooth is None or state.step % 10 == 1 else smooth + (loss - smooth) / ((state.step - 1) % 10 + 1)
-            )
+            state.recent.append(loss)
+            smooth = sum(state.recent) / len(state.recent)
             if state.step % 10 == 0 or state.step == plan.steps:
                 state.losses.append([state.step, smooth, plan.lr * learning_rate(state.step - 1, plan)])
+                state.recent.clear()
             if check and self.main and (state.step == plan.steps or (check_every and state.step % check_every == 0)):
                 state.checks.append({"step": state.step, **check(self.averaged)})
             state.seconds, state.waited = before[0] + perf_counter() - began, before[1] + feed.waited
@@ -135,9 +137,15 @@ class Fitting:
             watch(state.step, plan.steps, smooth, state.waited / max(state.seconds, 1e-9), drawn.problems)
         return self.averaged
 
+    def _kept(self) -> str:
+        last = self.state.step - self.state.step % self._plan.keep_every
+        return f"the last checkpoint is of step {last}" if last else "there is no checkpoint yet"
+
     def _step(self, crops: torch.Tensor, labels: torch.Tensor) -> float:
         plan, accelerator = self._plan, self._accelerator
-        torch.manual_seed(self._seed * 1_000_003 + self.state.step)  # what the network drops depends on the step alone
+        torch.manual_seed(
+            (self._seed * 1_000_003 + self.state.step) % (1 << 63)
+        )  # what the network drops depends on the step alone
         for group in self._optimizer.param_groups:
             group["lr"] = plan.lr * learning_rate(self.state.step, plan)
         self._model.train()
