@@ -143,9 +143,8 @@ class Fitting:
 
     def _step(self, crops: torch.Tensor, labels: torch.Tensor) -> float:
         plan, accelerator = self._plan, self._accelerator
-        torch.manual_seed(
-            (self._seed * 1_000_003 + self.state.step) % (1 << 63)
-        )  # what the network drops depends on the step alone
+        # What the network drops depends on the step alone.
+        torch.manual_seed((self._seed * 1_000_003 + self.state.step) % (1 << 63))
         for group in self._optimizer.param_groups:
             group["lr"] = plan.lr * learning_rate(self.state.step, plan)
         self._model.train()
