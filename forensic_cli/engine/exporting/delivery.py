@@ -74,13 +74,14 @@ def deliver(
         agreements += more
     moved = crossings(precision, classifier.thresholds, judges, truth, odds)
     shift = max(row.odds_max for row in agreements if row.precision == precision)
+    words = pictures.words if judges is pictures else f"{len(judges.windows)} of {pictures.words}"
     facts = {
         "method": use.name,
         "forensic": __version__,
         "precision": precision,
         "weights_sha256": _weights_digest(module, use),
         "made_from": _origin(use),
-        "largest_shift": {"log_odds": shift, "pictures": f"{len(judges.windows)} of {pictures.words}"},
+        "largest_shift": {"log_odds": shift, "pictures": words},
     }
     note(graph, METADATA, json.dumps({**classifier.to_json(), **facts}))
     content = graph.SerializeToString()
@@ -91,7 +92,7 @@ def deliver(
         stream.write(content)
     with atomic(beside) as stream:
         stream.write(encode(proof, indent=2) + b"\n")
-    return Delivered(target, beside, len(content), pictures.words, agreements, moved)
+    return Delivered(target, beside, len(content), words, agreements, moved)
 
 
 def _check(agreements: Sequence[Agreement], name: str) -> None:

@@ -16,6 +16,7 @@ from forensic_cli.errors import UsageError
 from forensic_cli.features.networks import pooled
 
 BATCHES = (1, 2, 7, 32)
+_DIGITS = 4  # of a log-odds, that make a difference to its rank
 _FEW = 28  # crops at the batch sizes before the last, which gets all of them
 
 
@@ -116,10 +117,16 @@ def _probability(odds: np.ndarray) -> np.ndarray:
 
 
 def _rank_correlation(one: np.ndarray, other: np.ndarray) -> float | None:
-    if min(np.ptp(one), np.ptp(other)) == 0:
+    first, second = _ranks(one), _ranks(other)
+    if min(np.ptp(first), np.ptp(second)) == 0:
         return None
-    first, second = (values.argsort(kind="stable").argsort(kind="stable") for values in (one, other))
-    return float(np.corrcoef(np.stack([first, second]).astype(np.float64)).ravel()[1])
+    return float(np.corrcoef(np.stack([first, second])).ravel()[1])
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Places in the order; scores that differ by rounding alone share the middle of theirs."""
+    _, group, sizes = np.unique(values.round(_DIGITS), return_inverse=True, return_counts=True)
+    return (np.cumsum(sizes) - (sizes - 1) / 2)[group]
 
 
 def crossings(

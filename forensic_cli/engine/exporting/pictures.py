@@ -30,7 +30,7 @@ class Pictures:
 
     @property
     def crops(self) -> list[np.ndarray]:
-        return [np.ascontiguousarray(window.pixels) for several in self.windows for window in several]
+        return [np.array(window.pixels) for several in self.windows for window in several]
 
     def parted(self) -> tuple[Pictures, Pictures]:
         """Every second picture, and the others; a single one is both."""
