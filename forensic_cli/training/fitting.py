@@ -57,6 +57,7 @@ Watch = Callable[[int, int, float, float, tuple[str, ...]], None]
 """Told after each step: steps done and in all, the loss, the share of the time spent waiting, what could not be read."""
 
 Check = Callable[[nn.Module], dict[str, float]]
+"""Measures the averaged network on images held out; empty where it cannot."""
 
 
 def learning_rate(step: int, plan: Plan) -> float:
@@ -129,8 +130,9 @@ class Fitting:
             if state.step % 10 == 0 or state.step == plan.steps:
                 state.losses.append([state.step, smooth, plan.lr * learning_rate(state.step - 1, plan)])
                 state.recent.clear()
-            if check and self.main and (state.step == plan.steps or (check_every and state.step % check_every == 0)):
-                state.checks.append({"step": state.step, **check(self.averaged)})
+            due = state.step == plan.steps or (check_every and state.step % check_every == 0)
+            if check and self.main and due and (found := check(self.averaged)):
+                state.checks.append({"step": state.step, **found})
             state.seconds, state.waited = before[0] + perf_counter() - began, before[1] + feed.waited
             if state.step % plan.keep_every == 0 or state.step == plan.steps:
                 self._keep()

