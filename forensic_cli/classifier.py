@@ -32,7 +32,8 @@ class Look:
     """From an image of any size to square crops of 8-bit RGB, as the network was trained to see it.
 
     `resize`: short side before cropping, None leaves the native pixels. `crops`: 1 is the centre, 5 adds the corners; an
-    image that has room for fewer gives fewer. `whole`: an image with no more pixels than the crops together is seen whole.
+    image that has room for fewer gives fewer. `whole`: an image with no more pixels than the crops together is seen whole,
+    however narrow.
     `size` None is the whole image, in tiles of at most `tile` pixels a side. A side shorter than `size` is continued
     by `pad`.
     `squash`: the whole image is resized to `size` x `size`, whatever its shape, and is the only crop.

@@ -4,7 +4,7 @@ import itertools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -16,6 +16,7 @@ from forensic_cli.detector import Batch, Session
 Places = Callable[[tuple[int, int], Look], list[tuple[int, int]]]
 """From height and width, after resizing and padding, to the top and left of each crop."""
 
+_LEAST = 64  # pixels a side that an image seen whole is continued to
 _LARGEST = 1 << 24  # pixels of a resized image
 _BLOCK = 32  # every tile begins on a multiple of it
 
@@ -54,8 +55,10 @@ def cut(image: np.ndarray, look: Look, places: Places | None = None) -> list[Win
     places = places or _places
     if look.resize:
         return [_resized(image, look, place) for place in places(_target(height, width, look.resize), look)]
-    if look.whole and min(height, width) >= look.size and height * width <= look.crops * look.size**2:
-        return [Window(image, (0, 0, width, height))]
+    if look.whole and height * width <= look.crops * look.size**2:
+        padded, above, before = _padded(image, replace(look, size=min(look.size, _LEAST)))
+        height, width = padded.shape[:2]
+        return [Window(padded, (-before, -above, width - before, height - above))]
     padded, above, before = _padded(image, look)
     height, width = padded.shape[:2]
     found = []

@@ -141,7 +141,7 @@ def test_an_image_with_room_for_fewer_gives_fewer():
 
 @pytest.mark.parametrize(
     ("shape", "whole"),
-    [((32, 32), True), ((71, 72), True), ((72, 72), False), ((40, 128), True), ((32, 160), True), ((31, 90), False)],
+    [((32, 32), True), ((71, 72), True), ((72, 72), False), ((40, 128), True), ((32, 160), True), ((33, 160), False)],
 )
 def test_an_image_with_no_more_pixels_than_its_crops_is_seen_whole(shape, whole):
     image = noise(*shape)
@@ -166,16 +166,18 @@ def test_a_small_image_is_mirrored_to_the_size_of_the_crop(shape, whole):
     found = cut(image, Look(32, crops=5, whole=whole, pad="mirror"))
     for window in found:
         left, top, _, _ = window.box
-        assert window.pixels.shape == (32, 32, 3)
-        rows, columns = (_mirrored(start, side) for start, side in ((top, shape[0]), (left, shape[1])))
+        sides = [max(32, side) for side in shape] if whole else [32, 32]
+        assert window.pixels.shape == (*sides, 3)
+        rows = _mirrored(top, shape[0], sides[0])
+        columns = _mirrored(left, shape[1], sides[1])
         assert np.array_equal(window.pixels, image[rows][:, columns])
     spare = [max(0, 32 - side) for side in shape]
     assert all(window.box[1] == -(spare[0] // 2) for window in found if shape[0] <= 32)
     assert all(window.box[0] == -(spare[1] // 2) for window in found if shape[1] <= 32)
 
 
-def _mirrored(start, side):
-    places = [(start + step) % (2 * side) for step in range(32)]
+def _mirrored(start, side, length):
+    places = [(start + step) % (2 * side) for step in range(length)]
     return [place if place < side else 2 * side - 1 - place for place in places]
 
 

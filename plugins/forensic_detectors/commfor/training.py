@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import PartialState
-from safetensors.torch import save_file
+from safetensors.torch import save as serialised
 from torch import nn
 
 from forensic_cli import options
@@ -176,10 +176,9 @@ def save(body: nn.Module, classifier: Classifier, folder: Path, stored: str) -> 
         name: tensor.detach().cpu().to(dtype).contiguous() if tensor.is_floating_point() else tensor.detach().cpu()
         for name, tensor in body.state_dict().items()
     }
-    part = folder / "model.part"
-    save_file(tensors, part, metadata={"format": "pt"})
     (folder / GRAPH).unlink(missing_ok=True)  # of former tensors
-    part.replace(folder / "model.safetensors")
+    with atomic(folder / "model.safetensors") as stream:
+        stream.write(serialised(tensors, metadata={"format": "pt"}))
     write_config(classifier, folder)
 
 
