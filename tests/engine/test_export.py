@@ -211,10 +211,13 @@ def test_a_module_that_is_no_graph(tmp_path, capfd):
 
 def test_without_weights_the_tensors_themselves_are_named(tmp_path):
     use = MethodUse("sum", "sums", "2.0", {}, ())
-    done = deliver(Sum(), Classifier("sum", Look(16)), use, few(Look(16)), tmp_path / "sum.onnx")
+    module = Sum()
+    module.register_buffer("count", torch.tensor(3))
+    module.register_buffer("bytes", torch.tensor([[1], [2]], dtype=torch.uint8))
+    done = deliver(module, Classifier("sum", Look(16)), use, few(Look(16)), tmp_path / "sum.onnx")
     proof = json.loads(done.parity.read_text())
     assert proof["made_from"]["source"] == "sums 2.0"
-    assert proof["weights_sha256"] == hashlib.sha256(b"").hexdigest()  # it has no tensors
+    assert proof["weights_sha256"] == hashlib.sha256(b"bytes\0\1\2count\0\3" + bytes(7)).hexdigest()
 
 
 def test_thresholds_are_looked_at_again():

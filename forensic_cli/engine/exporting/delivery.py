@@ -121,5 +121,5 @@ def _weights_digest(module: torch.nn.Module, use: MethodUse) -> str:
         return str(use.weights[0]["sha256"])
     digest = hashlib.sha256()
     for name, tensor in sorted(module.state_dict().items()):
-        digest.update(name.encode() + b"\0" + tensor.cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        digest.update(name.encode() + b"\0" + tensor.cpu().flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
