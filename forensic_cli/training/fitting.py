@@ -79,6 +79,8 @@ class Fitting:
         self._plan, self._steps, self._seed = plan, steps, seed
         self._file, self._identity = folder / "checkpoint.pt", identity
         self._accelerator = Accelerator(mixed_precision=plan.precision, cpu=device == "cpu")
+        if plan.precision == "fp16" and self._accelerator.scaler is None:  # it would train in float32 without a word
+            raise TrainingError("float16 trains on a GPU alone: use --dtype bfloat16 or float32")
         self._net = net.to(memory_format=torch.channels_last)  # convolutions are twice as fast
         self.averaged = copy.deepcopy(net).requires_grad_(False).to(self._accelerator.device)
         trained = [one for one in net.parameters() if one.requires_grad]
