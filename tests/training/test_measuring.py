@@ -1,0 +1,247 @@
+"""What a model card tells, from a network whose answer is known beforehand: the mean grey of what it is shown."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.stats import binomtest
+from sklearn.metrics import average_precision_score, roc_auc_score
+from training_pictures import grain
+
+from forensic_cli.classifier import Classifier, Look, Threshold
+from forensic_cli.datasets import Labelled
+from forensic_cli.errors import TrainingError
+from forensic_cli.features.windows import cut
+from forensic_cli.training.measuring import CONDITIONS, by_generator, by_kind, measure, score, table, thresholds
+
+
+class Grey:
+    """Its answer is the mean of the crop, in grey levels less 128."""
+
+    provider = "test"
+
+    def __init__(self):
+        self.classifier = Classifier("grey", Look(32, crops=5, whole=True, pad="mirror"))
+
+    def __call__(self, crops):
+        return crops.mean(axis=(1, 2, 3), dtype=np.float64).astype(np.float32) - 128, None
+
+
+def item(path, kind="photograph", source="s", generator=""):
+    return Labelled(str(path), kind.startswith("generated"), generator, source, kind)
+
+
+def grey_file(folder, number, grey, suffix="png", size=(40, 40), **what):
+    path = folder / f"{number}.{suffix}"
+    Image.new("RGB", size, (grey,) * 3).save(path)
+    return item(path, **what)
+
+
+@pytest.fixture
+def unseen(tmp_path):
+    """120 photographs with greys 10 to 129, 60 generated images with 100 to 218, 12 drawings."""
+    items = [grey_file(tmp_path, n, 10 + n, source=f"camera {n % 6}") for n in range(120)]
+    items += [
+        grey_file(tmp_path, 200 + n, 100 + 2 * n, kind="generated", source=f"g{n % 4}", generator=f"g{n % 4}")
+        for n in range(60)
+    ]
+    return items + [grey_file(tmp_path, 300 + n, 200, kind="handmade: comic", source="comics") for n in range(12)]
+
+
+def test_each_image_gets_the_score_of_its_crops(tmp_path):
+    network = Grey()
+    items = []
+    for number, shape in enumerate([(32, 32), (40, 90), (100, 80), (7, 50), (200, 33)] * 7):
+        Image.fromarray(grain(*shape, number)).save(tmp_path / f"{number}.png")
+        items.append(item(tmp_path / f"{number}.png"))
+    found = score(network, items)
+    for one, value in zip(items, found, strict=True):
+        crops = cut(np.asarray(Image.open(one.path)), network.classifier.look)
+        means = [crop.pixels.mean() - 128 for crop in crops]
+        assert value == pytest.approx(np.average(means, weights=[crop.area for crop in crops]), abs=1e-3)
+
+
+@pytest.mark.parametrize("number", [1, 15, 16, 17, 40])
+def test_what_cannot_be_read_has_no_score_and_takes_nobody_with_it(tmp_path, number):
+    items = [grey_file(tmp_path, n, 3 * n) for n in range(number)]
+    bad = [n for n in range(number) if n % 3 == 1]
+    for n in bad:
+        Path(items[n].path).write_bytes(b"broken" if n % 2 else b"")
+    found = score(Grey(), items)
+    assert np.flatnonzero(np.isnan(found)).tolist() == bad
+    assert [found[n] for n in range(number) if n not in bad] == [3 * n - 128 for n in range(number) if n not in bad]
+
+
+def test_of_nothing_there_are_no_scores(tmp_path):
+    assert score(Grey(), []).shape == (0,)
+    (tmp_path / "x.png").write_bytes(b"")
+    assert np.isnan(score(Grey(), [item(tmp_path / "x.png")])).all()
+
+
+def test_the_conditions_are_what_they_are_called(tmp_path):
+    image = grain(120, 160, 0)
+    sizes = {name: step(image).shape for name, step in CONDITIONS.items()}
+    whole = (120, 160, 3)
+    assert sizes == {"native": whole, "jpeg:90": whole, "jpeg:70": whole, "halved, jpeg:85": (60, 80, 3)}
+    assert np.array_equal(CONDITIONS["native"](image), image)
+    away = {name: np.abs(CONDITIONS[name](image).astype(int) - image).mean() for name in ("jpeg:90", "jpeg:70")}
+    assert 0 < away["jpeg:90"] < away["jpeg:70"]
+
+
+def test_an_image_too_long_for_jpeg_has_no_score_there(tmp_path):
+    one = grey_file(tmp_path, 0, 50, size=(66_000, 1))
+    assert score(Grey(), [one])[0] == pytest.approx(50 - 128)
+    assert np.isnan(score(Grey(), [one], CONDITIONS["jpeg:90"])[0])
+
+
+@pytest.mark.parametrize(
+    ("count", "rates"),
+    [(5, []), (10, [0.1]), (19, [0.1]), (20, [0.05, 0.1]), (100, [0.01, 0.05, 0.1]), (999, [0.01, 0.05, 0.1])],
+)
+def test_a_threshold_needs_as_many_photographs_as_its_rate_asks_for(count, rates):
+    scores = np.random.default_rng(0).permutation(count).astype(float)
+    found = thresholds(scores)
+    assert [one.fpr for one in found] == rates
+    for one in found:
+        assert one.photographs == count
+        assert np.mean(scores > one.score) <= one.fpr
+        assert np.mean(scores > one.score - 1) > one.fpr - 1 / count
+    assert [one.fpr for one in thresholds(np.arange(1000.0))] == [0.001, 0.01, 0.05, 0.1]
+
+
+def classes(items, scores):
+    """Labels and scores of photographs and generated images, as scikit-learn wants them."""
+    some = [n for n, one in enumerate(items) if one.label != "handmade" and np.isfinite(scores[n])]
+    return [items[n].generated for n in some], [scores[n] for n in some]
+
+
+def test_the_table_agrees_with_scikit_learn_and_leaves_out_what_was_made_by_hand(unseen):
+    scores = score(Grey(), unseen)
+    scores[[3, 130]] = np.nan
+    limits = (Threshold(0.05, float(np.sort(scores[:120][np.isfinite(scores[:120])])[-6]), 119), Threshold(0.5, 0.0, 119))
+    found = table(unseen, scores, limits)
+    assert found["auroc"] == pytest.approx(roc_auc_score(*classes(unseen, scores)))
+    assert found["ap"] == pytest.approx(average_precision_score(*classes(unseen, scores)))
+    assert (found["n_real"], found["n_generated"]) == (119, 59)
+    real, generated = scores[:120], scores[120:180]
+    for rate, limit in (("0.05", limits[0].score), ("0.5", 0.0)):
+        expected = [np.sum(real > limit) / 119, np.sum(generated > limit) / 59]
+        assert found["over"][rate] == pytest.approx(expected)
+    for name in ("auroc", "ap", "tpr_at_fpr_0.01", "tpr_at_fpr_0.05"):
+        low, high = found[f"{name}_interval"]
+        assert 0 <= low <= found[name] <= high <= 1
+    json.dumps(found, allow_nan=False)
+
+
+def test_each_generator_against_all_photographs(unseen):
+    scores = score(Grey(), unseen)
+    few = [n for n in range(120, 180) if unseen[n].generator == "g3"][4:]  # leave it four images
+    items = [one for n, one in enumerate(unseen) if n not in few]
+    scores = np.delete(scores, few)
+    rows = {row["generator"]: row for row in by_generator(items, scores)}
+    assert list(rows) == ["g0", "g1", "g2", "(all others)"]
+    real = scores[:120]
+    limit = np.sort(real)[-7]  # six of 120 are five per cent
+    for name, row in rows.items():
+        own = [
+            n for n, one in enumerate(items) if one.generator == name or (name == "(all others)" and one.generator == "g3")
+        ]
+        assert row["n"] == len(own)
+        expected = roc_auc_score([0] * 120 + [1] * len(own), [*real, *scores[own]])
+        assert row["auroc"] == pytest.approx(expected)
+        hits = int(np.sum(scores[own] > limit))
+        assert row["tpr_at_fpr_0.05"] == hits / len(own)
+        interval = binomtest(hits, len(own)).proportion_ci(method="exact")
+        assert row["tpr_interval"] == pytest.approx([interval.low, interval.high], abs=1e-6)
+
+
+def test_generated_images_without_a_generator_go_by_their_source():
+    items = [item("a", source="x") for _ in range(5)] + [item("b", "generated", "blog") for _ in range(5)]
+    assert [row["generator"] for row in by_generator(items, np.arange(10.0))] == ["blog"]
+
+
+def test_each_kind_of_picture_that_is_not_generated():
+    kinds = (
+        ["photograph"] * 30 + ["camera: X"] * 6 + ["handmade: comic"] * 10 + ["rare"] * 2 + ["odd"] * 3 + ["generated"] * 9
+    )
+    items = [item(str(n), kind) for n, kind in enumerate(kinds)]
+    scores = np.arange(60.0)
+    scores[0] = np.nan
+    rows = by_kind(items, scores, [Threshold(0.05, 33.5, 30), Threshold(0.01, 40.0, 30)])
+    assert [(row["kind"], row["n"]) for row in rows] == [
+        ("photograph", 29),
+        ("handmade: comic", 10),
+        ("camera: X", 6),
+        ("(all others)", 5),
+    ]
+    assert [row["over_0.05"] for row in rows] == [0, 1, 2 / 6, 1]
+    assert [row["over_0.01"] for row in rows] == [0, 0.5, 0, 1]
+    interval = binomtest(2, 6).proportion_ci(method="exact")
+    assert rows[2]["over_0.05_interval"] == pytest.approx([interval.low, interval.high], abs=1e-6)
+
+
+def test_everything_that_is_measured(tmp_path, unseen):
+    known = [grey_file(tmp_path, 400 + n, 5, suffix="jpg", source="k") for n in range(40)]
+    known += [grey_file(tmp_path, 500 + n, 5, kind="generated", source="k2", generator="k2") for n in range(40)]
+    found = measure(Grey(), known, unseen)
+    assert list(found.conditions) == list(CONDITIONS)
+    scores = score(Grey(), unseen)
+    assert np.array_equal(found.scores, scores)
+    assert found.thresholds == thresholds(scores[:120])
+    assert [one.fpr for one in found.thresholds] == [0.01, 0.05, 0.1]
+    assert found.conditions["native"] == table(unseen, scores, found.thresholds)
+    assert found.conditions["native"]["over"]["0.1"][0] == 0.1
+    assert found.generators == by_generator(unseen, scores)
+    assert found.kinds == by_kind(unseen, scores, found.thresholds)
+    assert {row["kind"]: row["n"] for row in found.kinds} == {"photograph": 120, "handmade: comic": 12}
+    assert found.zero_pixel == 0.5  # jpg against png while it learnt, png alone among the unseen
+    text = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert set(text) == {"thresholds", "zero_pixel_auroc", "conditions", "generators", "kinds"}
+
+
+def test_the_control_sees_the_outside_of_the_files(tmp_path):
+    def some(start):
+        real = [grey_file(tmp_path, start + n, 100, suffix="jpg", source=f"c{n % 3}") for n in range(30)]
+        fake = [grey_file(tmp_path, start + 50 + n, 100, kind="generated", source=f"g{n % 3}") for n in range(30)]
+        return real + fake
+
+    known, unseen = some(0), some(100)
+    Path(known[0].path).write_bytes(b"")
+    found = measure(Grey(), known, unseen)
+    assert found.conditions["native"]["auroc"] == 0.5
+    assert found.zero_pixel == 1.0
+    assert measure(Grey(), known[:30], unseen).zero_pixel is None
+
+
+def test_the_scores_of_photographs_are_kept_for_calibration(unseen):
+    scores = score(Grey(), unseen)
+    found = measure(Grey(), unseen, unseen).calibration()
+    assert found["schema"] == "forensic/photographs/1"
+    assert found["scores"] == sorted(round(float(one), 4) for one in scores[:120])
+    assert found["sources"] == [f"camera {n}" for n in range(6)]
+    for value, source in zip(found["scores"], found["source"], strict=True):
+        assert unseen[int(value) + 118].source == found["sources"][source]
+    json.dumps(found, allow_nan=False)
+
+
+@pytest.mark.parametrize(("lost", "words"), [(False, "photographs"), (True, "generated images")])
+def test_where_a_class_cannot_be_read_nothing_is_measured(tmp_path, lost, words):
+    items = [grey_file(tmp_path, n, n, kind="generated" if n % 2 else "photograph") for n in range(20)]
+    for one in items:
+        if one.generated == lost:
+            Path(one.path).write_bytes(b"broken")
+    with pytest.raises(TrainingError) as caught:
+        measure(Grey(), items, items)
+    assert str(caught.value) == f"none of the {words} held out could be read and scored, so nothing can be measured"
+
+
+class Nan(Grey):
+    def __call__(self, crops):
+        return np.full(len(crops), np.nan, np.float32), None
+
+
+def test_a_network_without_numbers_is_not_measured(unseen):
+    with pytest.raises(TrainingError, match="nothing can be measured"):
+        measure(Nan(), unseen, unseen)
