@@ -161,10 +161,11 @@ def test_only_our_own_distribution_names_defaults(site):
 def test_every_first_party_plugin_is_in_the_metadata():
     root = Path(__file__).parent.parent / "plugins"
     for package, group in (("forensic_detectors", DETECTORS), ("forensic_reports", REPORTS)):
-        files = {
-            path.stem for path in (root / package).iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()
-        }
-        assert files - {"__init__"} == {one.name for one in entries.installed(group) if one.distribution == "forensic-cli"}
+        hooked = [path.relative_to(root) for path in (root / package).rglob("*.py") if "\n@hookimpl\n" in path.read_text()]
+        modules = {".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in hooked}
+        ours = [one for one in entries.installed(group) if one.distribution == "forensic-cli"]
+        assert {one.module for one in ours} == modules
+        assert {one.name for one in ours} == {module.rpartition(".")[2] for module in modules}
 
 
 def test_one_module_may_offer_a_detector_and_a_report_of_one_name(site):

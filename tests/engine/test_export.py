@@ -18,10 +18,10 @@ from forensic_cli.classifier import Classifier, Look, Threshold
 from forensic_cli.detector import Session
 from forensic_cli.engine.exporting import delivery
 from forensic_cli.engine.exporting.delivery import deliver
-from forensic_cli.engine.exporting.graph import written
 from forensic_cli.engine.exporting.parity import BATCHES, compare, crossings
 from forensic_cli.engine.exporting.pictures import Pictures, pictures
 from forensic_cli.errors import UsageError
+from forensic_cli.features.onnx_graph import written
 from forensic_cli.features.onnx_network import OnnxNetwork
 from forensic_cli.features.torch_network import Scorer
 from forensic_cli.features.windows import Window

@@ -13,11 +13,11 @@ import torch
 
 from forensic_cli import __version__
 from forensic_cli.classifier import Classifier
-from forensic_cli.engine.exporting.graph import note, written
 from forensic_cli.engine.exporting.parity import Agreement, Crossing, by_torch, compare, crossings
 from forensic_cli.engine.exporting.pictures import Pictures
 from forensic_cli.engine.exporting.precision import half, integers
 from forensic_cli.errors import UsageError
+from forensic_cli.features.onnx_graph import note, written
 from forensic_cli.features.onnx_network import METADATA
 from forensic_cli.records import Json, MethodUse
 from forensic_cli.text import encode

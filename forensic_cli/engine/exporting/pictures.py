@@ -12,8 +12,8 @@ from sklearn.datasets import load_sample_images
 
 from forensic_cli import images
 from forensic_cli.classifier import Look
-from forensic_cli.engine.exporting.graph import free
 from forensic_cli.errors import ImageError, UsageError
+from forensic_cli.features.onnx_graph import free
 from forensic_cli.features.windows import Window, cut
 from forensic_cli.paths import Candidate, find
 

@@ -22,7 +22,7 @@ from onnxruntime import quantization
 from onnxruntime.transformers.float16 import convert_float_to_float16
 from onnxruntime.transformers.onnx_model import OnnxModel
 
-from forensic_cli.engine.exporting.graph import last_layer, quiet
+from forensic_cli.features.onnx_graph import last_layer, quiet
 
 _KEPT = 3  # convolutions at the beginning that stay in float32
 _BETWEEN = ("Add", "Clip", "GlobalAveragePool", "MaxPool", "Relu")

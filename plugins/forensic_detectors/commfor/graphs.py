@@ -11,8 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import load_file
 
 from forensic_cli.classifier import Classifier
-from forensic_cli.engine.exporting.graph import note, written
 from forensic_cli.features.networks import GRAPH
+from forensic_cli.features.onnx_graph import note, written
 from forensic_cli.features.onnx_network import METADATA
 from forensic_cli.features.torch_network import Scorer
 from forensic_cli.writing import atomic
