@@ -1,41 +1,59 @@
 """The `forensic` command: hands each word to its file in commands/, tells errors in one line, returns the status."""
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from forensic_cli import __version__
-from forensic_cli.commands.doctor import doctor
-from forensic_cli.commands.export_onnx import export_onnx
-from forensic_cli.commands.methods import methods
 from forensic_cli.commands.parameters import Shown
-from forensic_cli.commands.report import report
-from forensic_cli.commands.scan import scan
-from forensic_cli.commands.train import train
-from forensic_cli.commands.weights import app as weights
 from forensic_cli.errors import ForensicError, reason
 from forensic_cli.status import Status
 from forensic_cli.text import visible
 
-app = typer.Typer(
-    name="forensic",
-    help="Tell AI-generated images from photographs, and show the evidence.",
-    no_args_is_help=True,
-    rich_markup_mode=None,  # its boxes cost 80 ms at every --help
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
-app.command()(scan)
-app.command()(methods)
-app.add_typer(weights, name="weights")
-app.command()(report)
-app.command()(train)
-app.command("export-onnx")(export_onnx)
-app.command()(doctor)
+# In the order of --help. Only the file of the command that was typed is imported, for people wait for it.
+COMMANDS = {
+    "scan": "scan",
+    "methods": "methods",
+    "weights": "weights",
+    "report": "report",
+    "train": "train",
+    "export-onnx": "export_onnx",
+    "doctor": "doctor",
+}
+
+
+def _app(words: Sequence[str]) -> typer.Typer:
+    """The command that `words` begin with; all of them where that is none."""
+    app = typer.Typer(
+        name="forensic",
+        help="Tell AI-generated images from photographs, and show the evidence.",
+        no_args_is_help=True,
+        rich_markup_mode=None,  # its boxes cost 80 ms at every --help
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+    app.callback()(root)
+    overview = not words or words[0] in ("-h", "--help")
+    for name in words[:1] if words and words[0] in COMMANDS else COMMANDS:
+        module = import_module(f"forensic_cli.commands.{COMMANDS[name]}")
+        group = getattr(module, "app", None)
+        if overview and "_FORENSIC_COMPLETE" not in os.environ:
+            app.command(name, help=str(group.info.help if group else getattr(module, COMMANDS[name]).__doc__))(_nothing)
+        elif group:
+            app.add_typer(group, name=name)
+        else:
+            app.command(name)(getattr(module, COMMANDS[name]))
+    return app
+
+
+def _nothing() -> None:
+    """Stands for a command of which the overview shows the name and a sentence: its options would cost time."""
 
 
 def _version(value: bool) -> None:
@@ -44,7 +62,6 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def root(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
 ) -> None:
@@ -54,7 +71,8 @@ def root(
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit status; every error of ours is one line on stderr."""
     try:
-        result = app(args=None if arguments is None else list(arguments), prog_name="forensic", standalone_mode=False)
+        words = list(sys.argv[1:] if arguments is None else arguments)
+        result = _app(words)(args=None if arguments is None else words, prog_name="forensic", standalone_mode=False)
     except ForensicError as error:
         _tell(str(error), error)
         return Status.USAGE

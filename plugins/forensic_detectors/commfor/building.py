@@ -49,6 +49,24 @@ def fold(body: nn.Module) -> nn.Module:
     return body
 
 
+def check_fold(network: str, size: int) -> None:
+    """Raises TrainingError where folding would change the function: normalisation does not always follow a convolution."""
+    with torch.random.fork_rng(devices=()), torch.inference_mode():
+        body = timm.create_model(network, pretrained=False, num_classes=1).eval()
+        for module in body.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                for one in (module.weight, module.bias, module.running_mean, module.running_var):
+                    one.copy_(torch.rand_like(one) + 0.5)  # type: ignore[union-attr,arg-type]
+        pixels = torch.randn(1, 3, size, size)
+        before = body(pixels)
+        try:
+            same = torch.allclose(fold(body)(pixels), before, rtol=1e-3, atol=1e-3 * float(before.abs().max()))
+        except RuntimeError:  # two that do not even have one number of channels
+            same = False
+    if not same:
+        raise TrainingError(f"{network} cannot be trained folded, it would be another network: set folded=no")
+
+
 def _plain(network: str) -> str:
     """Without timm's word for a set of weights: vit_tiny_patch16_224 of vit_tiny_patch16_224.augreg_in21k."""
     return network.partition(".")[0]
