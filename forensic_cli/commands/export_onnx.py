@@ -103,8 +103,9 @@ def _show(done: Delivered) -> None:
     console.print(f"Difference from torch, on {done.pictures}:", markup=False, highlight=False, soft_wrap=True)
     console.print(table)
     for one in done.crossings:
-        same = "none or all of them lie above it" if one.same_rank is None else f"as many reach {one.same_rank:.4f} now"
-        line = f"threshold {one.threshold:.4f} (FPR {one.fpr:g}): {one.changed:.1%} of the pictures change sides; {same}"
+        same = "all pictures on one side" if one.same_quantile is None else f"the same quantile is {one.same_quantile:.4f}"
+        words = f"in {one.precision} {same}, {one.changed:.1%} of the pictures change sides"
+        line = f"threshold {one.threshold:.4f} (FPR {one.fpr:g}): {words}"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     line = f"{done.file} ({human(done.bytes)}) and {done.parity} are written"
     console.print(line, markup=False, highlight=False, soft_wrap=True)

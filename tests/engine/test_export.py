@@ -229,7 +229,7 @@ def test_thresholds_are_looked_at_again():
     thresholds = (Threshold(0.05, 1.0, 9), Threshold(0.01, 2.5, 9), Threshold(0.001, 7.0, 9), Threshold(0.5, -7.0, 9))
     found = crossings("int8", thresholds, shown, old, new)
     assert [one.changed for one in found] == [0.5, 0.0, 0.0, 0.0]
-    assert [one.same_rank for one in found] == [1.5, 3.0, None, None]
+    assert [one.same_quantile for one in found] == [1.5, 2.5, None, None]
 
 
 def test_rank_correlation_is_spearmans():

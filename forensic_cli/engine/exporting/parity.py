@@ -37,14 +37,14 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Crossing:
-    """A threshold looked at again: the share of pictures that change sides, and the score of the new graph that as many
-    pictures reach as reached the threshold before; None where none or all of them did."""
+    """A threshold looked at again: the share of pictures that change sides, and the same quantile of the new scores, which
+    is moved as far as the score of the last picture above it; None where none or all of them are."""
 
     precision: str
     fpr: float
     threshold: float
     changed: float
-    same_rank: float | None
+    same_quantile: float | None
 
 
 def by_torch(module: torch.nn.Module, crops: Sequence[np.ndarray]) -> np.ndarray:
@@ -137,7 +137,7 @@ def crossings(
     found = []
     for one in thresholds:
         over = int((old >= one.score).sum())
-        same = None if over in (0, len(old)) else float(np.sort(new)[-over])
+        same = None if over in (0, len(old)) else float(one.score + np.sort(new)[-over] - np.sort(old)[-over])
         changed = float(((old >= one.score) != (new >= one.score)).mean())
         found.append(Crossing(precision, one.fpr, one.score, changed, same))
     return found
