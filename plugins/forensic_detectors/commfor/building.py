@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +50,10 @@ def fold(body: nn.Module) -> nn.Module:
     return body
 
 
-def check_fold(network: str, size: int) -> None:
+def check_fold(network: str, size: int, settings: Mapping[str, Any]) -> None:
     """Raises TrainingError where folding would change the function: normalisation does not always follow a convolution."""
     with torch.random.fork_rng(devices=()), torch.inference_mode():
-        body = timm.create_model(network, pretrained=False, num_classes=1).eval()
+        body = timm.create_model(network, pretrained=False, num_classes=1, **settings).eval()
         for module in body.modules():
             if isinstance(module, nn.BatchNorm2d):
                 for one in (module.weight, module.bias, module.running_mean, module.running_var):

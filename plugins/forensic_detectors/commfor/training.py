@@ -108,7 +108,7 @@ def describe(recipe: Recipe) -> Classifier:
             )
         look = replace(look, whole=False)
     if recipe.folded:
-        building.check_fold(recipe.backbone, recipe.size)
+        building.check_fold(recipe.backbone, recipe.size, dict(settings))
         settings += (("folded", True),)
     mean, std = IMAGENET_MEAN, IMAGENET_STD
     if recipe.normalise == "backbone":
