@@ -42,7 +42,9 @@ class Recipe:
             raise ValueError("size must be at least 32, steps 1, batch 2 and repeats 0")
         if not (0 < self.lr <= 1 and 0 <= self.warmup < 1 and 0 <= self.average < 1 and 0 <= self.smoothing < 1):
             raise ValueError("lr lies in (0, 1]; warmup, average and smoothing in [0, 1)")
-        if min(self.weight_decay, self.floor, self.clip, self.handmade) < 0 or (self.window or 1) < 1:
+        if min(self.weight_decay, self.floor, self.clip, self.handmade) < 0 or (
+            self.window is not None and self.window < 1
+        ):
             raise ValueError("weight_decay, floor, clip and handmade must not be negative, and window at least 1")
 
     def look(self) -> Look:
