@@ -86,8 +86,6 @@ def scan(
     if not names:
         names, hints = roster.usual(plugins)
     offers = roster.offers(names, plugins, chosen)
-    for hint in hints:
-        Silent().say(hint)
     if heatmaps:
         _announce(heatmaps, paths, offers)
     session, runtime, usual_size = _place(offers, device, dtype, seed, offline, require_gpu)
@@ -103,6 +101,8 @@ def scan(
         fail_on_generated=fail_on == "generated",
         heatmaps=heatmaps,
     )
+    for hint in hints:
+        Silent().say(hint)
     return job.run(targets)
 
 

@@ -20,6 +20,7 @@ from forensic_cli.engine.exporting import delivery
 from forensic_cli.engine.exporting.delivery import deliver
 from forensic_cli.engine.exporting.parity import BATCHES, compare, crossings
 from forensic_cli.engine.exporting.pictures import Pictures, pictures
+from forensic_cli.engine.exporting.rounding import lost
 from forensic_cli.errors import UsageError
 from forensic_cli.features.onnx_graph import written
 from forensic_cli.features.onnx_network import OnnxNetwork
@@ -173,6 +174,22 @@ def test_crops_of_any_size(tmp_path):
         with torch.inference_mode():
             truth = module(torch.from_numpy(pixels))[0].numpy()
         np.testing.assert_allclose(ready(pixels)[0], truth, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("outputs", "inputs", "groups"), [(6, 4, 1), (6, 6, 6), (8, 4, 2)])
+def test_rounding_is_balanced(outputs, inputs, groups):
+    """On flat pictures, where every pixel is the mean, the bias makes up for all that torch's rounding changes."""
+    torch.manual_seed(0)
+    conv = torch.nn.Conv2d(inputs, outputs, 3, groups=groups)
+    flat = torch.rand(inputs)
+    before, weight = conv(flat[None, :, None, None].expand(1, inputs, 5, 5)), conv.weight.detach().clone()
+    for channel, rounded in zip(weight, conv.weight.data, strict=True):
+        step = float(channel.abs().max() / 127)
+        rounded.copy_(torch.quantize_per_tensor(channel, step, 0, torch.qint8).dequantize())
+    after = conv(flat[None, :, None, None].expand(1, inputs, 5, 5))
+    assert (before - after).abs().max() > 1e-4
+    given_back = torch.from_numpy(lost(weight.numpy(), flat.numpy()))
+    torch.testing.assert_close(after + given_back[None, :, None, None], before, rtol=0, atol=1e-5)
 
 
 class Sum(torch.nn.Module):
