@@ -70,11 +70,11 @@ def train(
     if not isinstance(offer.factory, Trains):
         raise UsageError(f"{method} cannot be trained: it has nothing that learns (forensic methods {method})")
     recipe = options.build(offer.factory.Training, _of(method, settings(set_, None)), method)
+    data = read_dataset(dataset)
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{output}: cannot be made a folder ({error.strerror})") from error
-    data = read_dataset(dataset)
     with steps_observer() as watcher:
         for path, reason in data.left_out[:3]:
             watcher.say(f"left out: {path}: {reason}")
