@@ -79,6 +79,8 @@ def _explained(name: str, plugins: Plugins) -> str:
         f"Looks at: {'the pixels' if factory.looks_at == 'pixels' else 'the file, not its pixels'}",
         f"Cost:     {factory.cost or 'not stated'}",
     ]
+    if hasattr(factory, "heatmaps"):
+        lines.append("Heatmaps: yes (scan --heatmaps DIR)")
     for weights in weights_of(factory.Options()):
         revision = f"@{weights.revision}" if weights.revision else ""
         size = f", {weights.bytes / 1e6:,.0f} MB" if weights.bytes else ""

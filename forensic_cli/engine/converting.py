@@ -14,7 +14,7 @@ from safetensors.torch import save
 from forensic_cli import __version__, digests
 from forensic_cli.abilities import Converts
 from forensic_cli.detector import Detector
-from forensic_cli.errors import UsageError, WeightsError, reason
+from forensic_cli.errors import UsageError, WeightsError
 from forensic_cli.options import weights_of
 from forensic_cli.records import Weights
 from forensic_cli.weights import RECORD, bundle_folder
@@ -75,7 +75,7 @@ def checkpoint(file: Path) -> dict[str, torch.Tensor]:
         what = f"is a pickle that holds code or objects ({code[1]})" if code else "is no checkpoint of torch, or holds code"
         raise WeightsError(f"{file} {what}: only one with nothing but tensors, words and numbers is opened") from error
     except (RuntimeError, ValueError, EOFError, KeyError, TypeError, AttributeError, IndexError) as error:
-        raise WeightsError(f"{file} is no checkpoint of torch: {reason(error)}") from error
+        raise WeightsError(f"{file} is no checkpoint of torch, or is damaged") from error
     return _named(found, file)
 
 

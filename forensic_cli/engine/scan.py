@@ -80,7 +80,7 @@ def scan(
                     raise Stopped(f"{record.path}: {record.failures[0]} (--strict stops at the first failure)")
             pictures.forget()
             if examiner.hopeless:
-                raise Stopped(f"{examiner.hopeless} (no method is left)")
+                raise Stopped(f"{examiner.hopeless} (no method is left: the scan ends here)")
             if stop():
                 break
     finally:

@@ -66,15 +66,29 @@ def _figures(card: Card) -> str:
 The last column: photographs and generated images above the threshold of each false-positive rate, set on the native files.
 
 {_table(["files", "AUROC", "AP", "recall at 1 % FPR", "recall at 5 % FPR", "over the thresholds"], rows)}
-A control that sees no pixel, only suffix, size and bytes per pixel, has AUROC {control} on the same split.
+{_doubts(card)}A control that sees no pixel, only suffix, size and bytes per pixel, has AUROC {control} on the same split.
 
 Where it is weakest, of the held-out generators with five images or more:
 
 {_table(["generator", "images", "AUROC", "recall at 5 % FPR"], weak)}"""
 
 
+def _doubts(card: Card) -> str:
+    """What so few images cannot tell."""
+    classes = [("photographs", "photograph"), ("generated images", "generated")]
+    sources = {words: {item.source for item in card.unseen if item.label == label} for words, label in classes}
+    doubts = [
+        f"All {words} come from one source, so that the intervals of this table say too little.\n"
+        for words, found in sources.items()
+        if len(found) < 2
+    ]
+    if card.measured and not card.measured.thresholds:
+        doubts.append("There are too few photographs for a threshold at any false-positive rate.\n")
+    return "".join(f"{doubt}\n" for doubt in doubts)
+
+
 def _kinds(card: Card) -> str:
-    if card.measured is None or not card.measured.kinds:
+    if card.measured is None or not card.measured.kinds or not card.measured.thresholds:
         return ""
     rates = [f"{one.fpr:g}" for one in card.measured.thresholds]
     rows = [

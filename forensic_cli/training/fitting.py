@@ -106,7 +106,7 @@ class Fitting:
             raise TrainingError(f"{self._file} cannot be read; remove it to begin anew ({type(error).__name__})") from error
         if not isinstance(kept, dict) or kept.get("identity") != self._identity:
             folder = self._file.parent
-            raise TrainingError(f"{folder} holds an unfinished training with other data or options: name another folder")
+            raise TrainingError(f"{folder} holds a training with other data, seed or options: name another folder")
         self._net.load_state_dict(kept["model"])
         self.averaged.load_state_dict(kept["averaged"])
         self._optimizer.load_state_dict(kept["optimizer"])

@@ -1,4 +1,4 @@
-"""The network that comes with the tool: it is there, small, the same in both runtimes, and its card says what was measured."""
+"""The network that comes with the tool: it is there, small, the same in both runtimes, and its figures are told."""
 
 import json
 from pathlib import Path

@@ -252,7 +252,7 @@ def refusal(function, *arguments):
 def test_other_data_or_options_are_refused(data, tmp_path):
     made(data, tmp_path, replace(PLAN, steps=5)).run(0, silent)
     line = refusal(made(data, tmp_path, identity="b").resume)
-    assert line == f"{tmp_path} holds an unfinished training with other data or options: name another folder"
+    assert line == f"{tmp_path} holds a training with other data, seed or options: name another folder"
 
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04 torn"])
@@ -265,7 +265,7 @@ def test_a_checkpoint_that_cannot_be_read(data, tmp_path, content):
 @pytest.mark.parametrize("foreign", [{"state_dict": {}}, [1, 2], torch.zeros(3)], ids=["dict", "list", "tensor"])
 def test_a_checkpoint_of_somebody_else(data, tmp_path, foreign):
     torch.save(foreign, tmp_path / "checkpoint.pt")
-    assert refusal(made(data, tmp_path).resume).startswith(f"{tmp_path} holds an unfinished training with other data")
+    assert refusal(made(data, tmp_path).resume).startswith(f"{tmp_path} holds a training with other data")
 
 
 def test_a_checkpoint_cannot_run_code(data, tmp_path):

@@ -45,7 +45,8 @@ class Univfd(Baseline):
     UnivFD (Ojha, Li and Lee 2023): the projected image embedding of OpenAI's CLIP ViT-L/14, 768 numbers that are not
     brought to unit length, and a linear layer with one output. The centre 224 x 224 without resizing (black about a smaller
     image), CLIP's statistics; the score is the logit. Trained on ProGAN; the authors choose the threshold on each test set,
-    so calibrate. `clip` is the encoder, as a transformers folder or on the hub; `weights` the layer.
+    so compare with photographs like yours.
+    `clip` is the encoder, as a transformers folder or on the hub; `weights` the layer.
     """
 
     paper = "arXiv:2302.10174"

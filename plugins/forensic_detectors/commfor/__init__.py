@@ -40,7 +40,8 @@ class Commfor(Baseline):
 
     Community Forensics (Park and Owens, CVPR 2025): ViT-S/16 with one output. The image is resized to a short side of 440
     (bilinear, antialiased), the centre 384 x 384 is normalised with ImageNet's statistics; the score is the log-odds of
-    "generated", 0 at probability one half. Others found thresholds far from one half on their own images, so calibrate.
+    "generated", 0 at probability one half. Others found thresholds
+    far from one half on their own images: compare with photographs like yours.
     Generators that came after the training and heavily processed photographs are its weak spots.
     """
 

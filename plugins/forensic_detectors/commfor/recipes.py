@@ -13,14 +13,14 @@ class Recipe:
     """Community Forensics (Park and Owens 2025), as in its public code."""
 
     backbone: Annotated[str, "a network of timm"] = "vit_small_patch16_384.augreg_in21k_ft_in1k"
-    size: Annotated[int, "side of the square that the network sees"] = 384
+    size: Annotated[int, "side of the square that the network is trained on"] = 384
     view: Annotated[View, "crops of the image resized to 440/384 of the size, or of its native pixels"] = "resized"
     pretrained: Annotated[bool, "start from timm's ImageNet weights"] = True
     start: Annotated[Path | None, "file of weights to start from, in timm's names or order"] = None
     frozen: Annotated[bool, "train the last layer alone"] = False
     folded: Annotated[bool, "multiply batch normalisation into the convolutions before training"] = False
     normalise: Annotated[Literal["imagenet", "backbone"], "mean and standard deviation of the pixels"] = "imagenet"
-    augment: Annotated[Augment, "wild, as in the paper, or none"] = "paper"
+    augment: Annotated[Augment, "paper: as published; wild: what pictures meet on their way; or none"] = "paper"
     repeats: Annotated[int, "augment=paper: how often an operation is drawn at most"] = 2
     steps: Annotated[int, "optimiser steps (--steps)"] = 52_000
     batch: Annotated[int, "images per step (--batch-size)"] = 512
@@ -60,11 +60,11 @@ class LiteRecipe(Recipe):
     """The small network that comes with the tool: native crops, what happens to pictures in the wild, averaged weights."""
 
     backbone: Annotated[str, "a network of timm"] = "tf_efficientnet_lite0"
-    size: Annotated[int, "side of the square that the network sees"] = 160
+    size: Annotated[int, "side of the square that the network is trained on"] = 160
     view: Annotated[View, "crops of the image resized to 440/384 of the size, or of its native pixels"] = "native"
     normalise: Annotated[Literal["imagenet", "backbone"], "mean and standard deviation of the pixels"] = "backbone"
     folded: Annotated[bool, "multiply batch normalisation into the convolutions before training"] = True
-    augment: Annotated[Augment, "wild, as in the paper, or none"] = "wild"
+    augment: Annotated[Augment, "paper: as published; wild: what pictures meet on their way; or none"] = "wild"
     steps: Annotated[int, "optimiser steps (--steps)"] = 3600
     batch: Annotated[int, "images per step (--batch-size)"] = 32
     lr: Annotated[float, "highest learning rate of AdamW"] = 3e-4

@@ -55,9 +55,10 @@ def train(job: TrainingJob) -> Path:
     job.folder.mkdir(parents=True, exist_ok=True)
     fitting = _fitting(job, recipe, scorer, known)
     resumed = fitting.resume()
-    job.say(f"{len(known):,} images to train on, {len(unseen):,} held out by source; starts from {origin}")
-    if resumed:
-        job.say(f"goes on after step {fitting.state.step:,} of {recipe.steps:,}")
+    share = len(unseen) / (len(known) + len(unseen))
+    job.say(f"{len(known):,} images to train on, {len(unseen):,} ({share:.0%}) held out, whole sources and generators")
+    done = f"after step {fitting.state.step:,} of {recipe.steps:,}"
+    job.say(f"starts from {origin}" if not resumed else f"goes on {done}")
     often = max(_CHECK_EVERY, recipe.steps // 10)
     averaged: Any = fitting.run(job.workers, job.watch, _check(job, classifier, unseen), often)
     if not fitting.main:
