@@ -16,6 +16,8 @@ from forensic_cli.errors import TrainingError
 from forensic_cli.training.feeding import Feed, Steps
 from forensic_cli.writing import atomic
 
+_SELDOM = 300.0  # seconds between two checkpoints, at most
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -23,7 +25,8 @@ class Plan:
 
     `warmup` is a share of the steps; `floor` the last learning rate over the highest; `average` the decay of the averaged
     weights per step (0: none); `smoothing` of the labels; `clip` the largest norm of the gradient; `precision` a word of
-    accelerate's ("no", "fp16", "bf16"); `keep_every` the steps between two checkpoints.
+    accelerate's ("no", "fp16", "bf16"); `keep_every` the steps between two checkpoints, which are never more than five
+    minutes apart.
     """
 
     steps: int
@@ -76,6 +79,7 @@ class Fitting:
         self, net: nn.Module, plan: Plan, steps: Steps, seed: int, folder: Path, identity: str, device: str
     ) -> None:
         self.state = State()
+        self._last: tuple[int, float] = (0, perf_counter())  # the step of the last checkpoint, and when it was written
         self._plan, self._steps, self._seed = plan, steps, seed
         self._file, self._identity = folder / "checkpoint.pt", identity
         self._accelerator = Accelerator(mixed_precision=plan.precision, cpu=device == "cpu")
@@ -113,6 +117,7 @@ class Fitting:
         if self._accelerator.scaler is not None and kept["scaler"]:
             self._accelerator.scaler.load_state_dict(kept["scaler"])
         self.state = State(**kept["state"])
+        self._last = (self.state.step, perf_counter())
         return True
 
     def run(self, workers: int, watch: Watch, check: Check | None = None, check_every: int = 0) -> nn.Module:
@@ -136,13 +141,14 @@ class Fitting:
             if check and self.main and due and (found := check(self.averaged)):
                 state.checks.append({"step": state.step, **found})
             state.seconds, state.waited = before[0] + perf_counter() - began, before[1] + feed.waited
-            if state.step % plan.keep_every == 0 or state.step == plan.steps:
+            late = perf_counter() - self._last[1] >= _SELDOM
+            if late or state.step % plan.keep_every == 0 or state.step == plan.steps:
                 self._keep()
             watch(state.step, plan.steps, smooth, state.waited / max(state.seconds, 1e-9), drawn.problems)
         return self.averaged
 
     def _kept(self) -> str:
-        last = self.state.step - self.state.step % self._plan.keep_every
+        last = self._last[0]
         return f"the last checkpoint is of step {last}" if last else "there is no checkpoint yet"
 
     def _step(self, crops: torch.Tensor, labels: torch.Tensor) -> float:
@@ -179,6 +185,7 @@ class Fitting:
                     one.copy_(other)
 
     def _keep(self) -> None:
+        self._last = (self.state.step, perf_counter())
         if not self.main:
             return
         scaler = self._accelerator.scaler

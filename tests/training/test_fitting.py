@@ -227,6 +227,25 @@ def test_so_it_does_from_whichever_checkpoint(data, tmp_path, keep_every):
     assert identical(everything(again), everything(straight))
 
 
+def test_a_slow_training_is_kept_every_few_minutes(data, tmp_path, monkeypatch):
+    """Each look at the clock is a minute later: after six, or ten, or so many steps there is a checkpoint."""
+    clock = iter(range(0, 10**6, 60))
+    monkeypatch.setattr("forensic_cli.training.fitting.perf_counter", lambda: float(next(clock)))
+    plan = replace(PLAN, keep_every=1000, steps=12)
+    kept = []
+    fitting = made(data, tmp_path, plan)
+    monkeypatch.setattr(fitting, "_file", tmp_path / "x.pt")
+
+    def watch(done, *_):
+        if fitting._last[0] == done:
+            kept.append(done)
+
+    fitting.run(0, watch)
+    assert kept[0] <= 5
+    assert all(one < other <= one + 5 for one, other in pairwise(kept))
+    assert kept[-1] == 12
+
+
 def test_a_finished_training_has_nothing_left_to_do(data, tmp_path):
     first = made(data, tmp_path)
     expected = first.run(0, silent).state_dict()
