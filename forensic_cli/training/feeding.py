@@ -9,6 +9,7 @@ from time import perf_counter
 
 import numpy as np
 import torch
+from torch.multiprocessing import reductions
 from torch.utils.data import DataLoader, Dataset
 
 from forensic_cli import images
@@ -133,6 +134,7 @@ class Feed:
             drawn = self._next(source)
             self.waited += perf_counter() - began
             if drawn is None:
+                reductions.shared_cache.free_dead_references()  # type: ignore[no-untyped-call]  # torch trips over them at exit
                 return
             if drawn.failure:
                 raise TrainingError(drawn.failure)
