@@ -70,14 +70,14 @@ def root(
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit status; every error of ours is one line on stderr."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        words = list(sys.argv[1:] if arguments is None else arguments)
         result = _app(words)(args=None if arguments is None else words, prog_name="forensic", standalone_mode=False)
     except ForensicError as error:
         _tell(str(error), error)
         return Status.USAGE
     except (KeyboardInterrupt, typer.Abort):
-        _tell("stopped at once: no report was written, finished scores are kept")
+        _tell("stopped at once" + ": no report was written, finished scores are kept" * (words[:1] == ["scan"]))
         return Status.INTERRUPTED
     except Exception as error:
         if hasattr(error, "format_message"):  # typer's own usage errors; it no longer exposes their class

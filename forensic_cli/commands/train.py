@@ -80,24 +80,36 @@ def train(
             watcher.say(f"left out: {path}: {reason}")
         if len(data.left_out) > 3:
             watcher.say(f"left out: {len(data.left_out) - 3:,} more")
-        offer.factory.train(
-            TrainingJob(
-                method=method,
-                dataset=data,
-                options=recipe,
-                folder=output,
-                session=_session(seed, devices.choose_device(device), dtype, offline),
-                steps=steps,
-                batch_size=batch_size,
-                holdout=holdout,
-                workers=devices.processes(workers),
-                command=shlex.join(["forensic", *sys.argv[1:]]),
-                watch=watcher.step,
-                say=watcher.say,
-            )
+        job = TrainingJob(
+            method=method,
+            dataset=data,
+            options=recipe,
+            folder=output,
+            session=_session(seed, devices.choose_device(device), dtype, offline),
+            steps=steps,
+            batch_size=batch_size,
+            holdout=holdout,
+            workers=devices.processes(workers),
+            command=shlex.join(["forensic", *sys.argv[1:]]),
+            watch=watcher.step,
+            say=watcher.say,
         )
+        try:
+            offer.factory.train(job)
+        except KeyboardInterrupt:
+            watcher.say(_interrupted(output))
+            return Status.INTERRUPTED
         watcher.say(f"written: {output} (use it: forensic scan PATH -m {method} --weights {method}={output})")
     return Status.DONE
+
+
+def _interrupted(folder: Path) -> str:
+    """What is kept of a training that was interrupted, and how it goes on."""
+    from forensic_cli.training.job import CHECKPOINT
+
+    if (folder / CHECKPOINT).is_file():
+        return f"interrupted: the last checkpoint is kept in {folder}; the same command goes on from there"
+    return "interrupted before the first checkpoint: nothing is kept; the same command begins anew"
 
 
 def _session(seed: int, device: str, dtype: str, offline: bool) -> Session:

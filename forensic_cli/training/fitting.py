@@ -14,6 +14,7 @@ from torch import nn
 
 from forensic_cli.errors import TrainingError
 from forensic_cli.training.feeding import Feed, Steps
+from forensic_cli.training.job import CHECKPOINT
 from forensic_cli.writing import atomic
 
 _SELDOM = 300.0  # seconds between two checkpoints, at most
@@ -81,7 +82,7 @@ class Fitting:
         self.state = State()
         self._last: tuple[int, float] = (0, perf_counter())  # the step of the last checkpoint, and when it was written
         self._plan, self._steps, self._seed = plan, steps, seed
-        self._file, self._identity = folder / "checkpoint.pt", identity
+        self._file, self._identity = folder / CHECKPOINT, identity
         self._accelerator = Accelerator(mixed_precision=plan.precision, cpu=device == "cpu")
         if plan.precision == "fp16" and self._accelerator.scaler is None:  # it would train in float32 without a word
             raise TrainingError("float16 trains on a GPU alone: use --dtype bfloat16 or float32")

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from forensic_cli.detector import Session
     from forensic_cli.training.fitting import Watch
 
+CHECKPOINT = "checkpoint.pt"
+"""The file in the model folder from which a training that was interrupted goes on."""
+
 
 @dataclass(frozen=True)
 class TrainingJob:

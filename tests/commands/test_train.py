@@ -23,6 +23,7 @@ from torchvision.transforms import v2
 from forensic_cli.classifier import IMAGENET_MEAN, IMAGENET_STD
 from forensic_cli.cli import run
 from forensic_cli.status import Status
+from forensic_cli.training import fitting
 from forensic_cli.training.fitting import Fitting
 
 GENERATORS = ("sdxl", "midjourney", "flux")
@@ -193,6 +194,30 @@ def test_killed_while_it_trains_it_ends_with_the_same_file(data, tmp_path, capfd
     records = [json.loads((tmp_path / name / "training.json").read_text()) for name in ("killed", "straight")]
     assert records[0]["losses"] == records[1]["losses"]
     assert "Nothing was held out" in (tmp_path / "killed" / "README.md").read_text()
+
+
+def test_ctrl_c_says_what_is_kept_and_how_it_goes_on(data, tmp_path, capfd, monkeypatch):
+    step = Fitting._step
+
+    def pressed(self, crops, labels):
+        if self.state.step == 2:
+            raise KeyboardInterrupt
+        return step(self, crops, labels)
+
+    asked = ["train", "commfor", str(data), *TINY, "--steps", "4", "-o", str(tmp_path / "model")]
+    with monkeypatch.context() as patch:
+        patch.setattr(Fitting, "_step", pressed)
+        assert run(asked) == Status.INTERRUPTED
+        last = capfd.readouterr().err.splitlines()[-1]
+        assert last.startswith("forensic: interrupted before the first checkpoint: nothing is kept; the same command begins")
+        patch.setattr(fitting, "_SELDOM", 0.0)  # a checkpoint at every step
+        assert run(asked) == Status.INTERRUPTED
+    last = capfd.readouterr().err.splitlines()[-1]
+    assert last == (
+        f"forensic: interrupted: the last checkpoint is kept in {tmp_path / 'model'}; the same command goes on from there"
+    )
+    assert run(asked) == Status.DONE
+    assert "goes on after step 2 of 4" in capfd.readouterr().err
 
 
 def test_two_processes_train_what_one_would(data, tmp_path):
