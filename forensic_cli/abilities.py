@@ -45,8 +45,8 @@ class Trains(Protocol):
 
     Training: type
 
-    def train(self, job: TrainingJob) -> Path:
-        """Train, write the model folder, and return it."""
+    def train(self, job: TrainingJob) -> Path | None:
+        """Train, write the model folder, and return it; None if the same training had left nothing to do."""
         ...
 
 

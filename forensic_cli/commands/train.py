@@ -95,11 +95,12 @@ def train(
             say=watcher.say,
         )
         try:
-            offer.factory.train(job)
+            made = offer.factory.train(job)
         except KeyboardInterrupt:
             watcher.say(_interrupted(output))
             return Status.INTERRUPTED
-        watcher.say(f"written: {output} (use it: forensic scan PATH -m {method} --weights {method}={output})")
+        done = f"written: {output}" if made else f"{output} is finished: nothing is left to train or measure"
+        watcher.say(f"{done} (use it: forensic scan PATH -m {method} --weights {method}={output})")
     return Status.DONE
 
 

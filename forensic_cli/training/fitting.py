@@ -73,6 +73,19 @@ def learning_rate(step: int, plan: Plan) -> float:
     return plan.floor + (1 - plan.floor) * 0.5 * (1 + math.cos(math.pi * along))
 
 
+def checkpoint(file: Path, identity: str) -> dict[str, Any] | None:
+    """What a checkpoint holds; None if there is none. Raises TrainingError if it is of another training."""
+    try:
+        kept = torch.load(file, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        return None
+    except Exception as error:
+        raise TrainingError(f"{file} cannot be read; remove it to begin anew ({type(error).__name__})") from error
+    if not isinstance(kept, dict) or kept.get("identity") != identity:
+        raise TrainingError(f"{file.parent} holds a training with other data, seed or options: name another folder")
+    return kept
+
+
 class Fitting:
     """One network being trained on one set of batches. `identity` names all that a checkpoint must agree with."""
 
@@ -103,15 +116,9 @@ class Fitting:
 
     def resume(self) -> bool:
         """Go on from the last checkpoint, if there is one. Raises TrainingError if it is of another training."""
-        try:
-            kept = torch.load(self._file, map_location="cpu", weights_only=True)
-        except FileNotFoundError:
+        kept = checkpoint(self._file, self._identity)
+        if kept is None:
             return False
-        except Exception as error:
-            raise TrainingError(f"{self._file} cannot be read; remove it to begin anew ({type(error).__name__})") from error
-        if not isinstance(kept, dict) or kept.get("identity") != self._identity:
-            folder = self._file.parent
-            raise TrainingError(f"{folder} holds a training with other data, seed or options: name another folder")
         self._net.load_state_dict(kept["model"])
         self.averaged.load_state_dict(kept["averaged"])
         self._optimizer.load_state_dict(kept["optimizer"])

@@ -135,6 +135,35 @@ def test_the_same_command_again_goes_on_where_it_stood(model, data, tmp_path, ca
     assert (copy / "README.md").is_file()
 
 
+def test_a_finished_training_is_not_done_again(model, data, tmp_path, capfd):
+    copy = tmp_path / "model"
+    shutil.copytree(model, copy)
+    before = {path.name: path.stat().st_mtime_ns for path in copy.iterdir()}
+    vit = [*QUICK, "--set", "commfor.backbone=vit_tiny_patch16_224", "--steps", "4", "--batch-size", "4"]
+    asked = ["train", "commfor", str(data), "-o", str(copy), *vit]
+    assert run(asked) == Status.DONE
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line == (
+        f"forensic: {copy} is finished: nothing is left to train or measure "
+        f"(use it: forensic scan PATH -m commfor --weights commfor={copy})"
+    )
+    assert {path.name: path.stat().st_mtime_ns for path in copy.iterdir()} == before
+    assert run([*asked, "--seed", "1"]) == Status.USAGE
+    assert "holds a training with other data, seed or options" in capfd.readouterr().err
+
+
+def test_files_of_a_former_training_finish_nothing(model, data, tmp_path, capfd):
+    """Its checkpoint was removed to begin anew, and the new one was killed before it wrote the model."""
+    copy = tmp_path / "model"
+    shutil.copytree(model, copy)
+    record = json.loads((copy / "training.json").read_text())
+    (copy / "training.json").write_text(json.dumps(record | {"seconds": record["seconds"] + 1}))
+    vit = [*QUICK, "--set", "commfor.backbone=vit_tiny_patch16_224", "--steps", "4", "--batch-size", "4"]
+    assert run(["train", "commfor", str(data), "-o", str(copy), *vit]) == Status.DONE
+    assert "goes on after step 4 of 4" in capfd.readouterr().err
+    assert json.loads((copy / "training.json").read_text())["seconds"] == record["seconds"]
+
+
 def trained(data, folder, *more):
     assert run(["train", "commfor", str(data), "-o", str(folder), *TINY, "--steps", "3", *more]) == Status.DONE
     return load_file(folder / "model.safetensors")
@@ -209,7 +238,7 @@ def test_ctrl_c_says_what_is_kept_and_how_it_goes_on(data, tmp_path, capfd, monk
         patch.setattr(Fitting, "_step", pressed)
         assert run(asked) == Status.INTERRUPTED
         last = capfd.readouterr().err.splitlines()[-1]
-        assert last.startswith("forensic: interrupted before the first checkpoint: nothing is kept; the same command begins")
+        assert last.endswith("before the first checkpoint: nothing is kept; the same command begins anew")
         patch.setattr(fitting, "_SELDOM", 0.0)  # a checkpoint at every step
         assert run(asked) == Status.INTERRUPTED
     last = capfd.readouterr().err.splitlines()[-1]

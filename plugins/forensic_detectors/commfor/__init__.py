@@ -59,7 +59,7 @@ class Commfor(Baseline):
         return build
 
     @classmethod
-    def train(cls, job: Any) -> Path:
+    def train(cls, job: Any) -> Path | None:
         from forensic_detectors.commfor.training import train
 
         return train(job)

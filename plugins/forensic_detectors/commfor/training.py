@@ -26,8 +26,8 @@ from forensic_cli.statistics.ranking import auroc
 from forensic_cli.training.card import Card, write_card
 from forensic_cli.training.curves import draw_curves
 from forensic_cli.training.feeding import Crops, Steps
-from forensic_cli.training.fitting import Check, Fitting, Plan
-from forensic_cli.training.job import TrainingJob
+from forensic_cli.training.fitting import Check, Fitting, Plan, checkpoint
+from forensic_cli.training.job import CHECKPOINT, TrainingJob
 from forensic_cli.training.measuring import measure, score
 from forensic_cli.training.sampling import Sampler
 from forensic_cli.training.splits import holdout
@@ -36,15 +36,18 @@ from forensic_detectors.commfor import building
 from forensic_detectors.commfor.graphs import write_graph
 from forensic_detectors.commfor.recipes import Recipe
 
+_RECORD = "training.json"
 _CHECKED = 300  # held-out images that are looked at now and then during the training
 _CHECK_EVERY = 50  # steps between two such looks, at least
 _PRECISION = {"float32": "no", "float16": "fp16", "bfloat16": "bf16"}
 
 
-def train(job: TrainingJob) -> Path:
-    """Train, or go on with a training that was interrupted, and write the model folder."""
+def train(job: TrainingJob) -> Path | None:
+    """Train, or go on with a training that was interrupted, and write the model folder; None if it is finished already."""
     recipe: Recipe = replace(job.options, steps=job.steps or job.options.steps, batch=job.batch_size or job.options.batch)
     known, unseen = divided(job)
+    if _finished(job, recipe, measured=bool(unseen)):
+        return None
     classifier = describe(recipe)
     torch.manual_seed(job.session.seed_for("network"))
     scorer = Scorer(building.make(classifier), classifier)
@@ -78,9 +81,33 @@ def train(job: TrainingJob) -> Path:
         write_graph(job.folder, stored.scorer, classifier)
     record = _record(job, recipe, known, unseen, origin) | asdict(fitting.state)
     record["waiting_share"] = fitting.state.waited / max(fitting.state.seconds, 1e-9)
-    _write(job.folder / "training.json", record)
     write_card(job.folder / "README.md", Card(record, known, unseen, measured))
+    _write(job.folder / _RECORD, record)
     return job.folder
+
+
+def _finished(job: TrainingJob, recipe: Recipe, *, measured: bool) -> bool:
+    """Whether the folder holds all that this training leaves behind: its record is written last, with the last state."""
+    names = ["model.safetensors", "config.json", "curves.png", "README.md"]
+    names += ["metrics.json", "calibration.json"] if measured else []
+    here = all((job.folder / name).is_file() for name in names)
+    if not here or (job.folder / GRAPH).is_file() != recipe.graph:
+        return False
+    try:
+        record = json.loads((job.folder / _RECORD).read_bytes())
+    except (OSError, ValueError):
+        return False
+    kept = checkpoint(job.folder / CHECKPOINT, _identity(job, recipe))
+    if kept is None or kept["state"]["step"] != recipe.steps:
+        return False
+    return isinstance(record, dict) and record.items() >= kept["state"].items()
+
+
+def _identity(job: TrainingJob, recipe: Recipe) -> str:
+    """Everything that a checkpoint must agree with."""
+    choices = {name: value for name, value in options.to_json(recipe).items() if name != "graph"}
+    facts = [job.method, choices, job.dataset.fingerprint, job.holdout, job.session.seed, job.session.dtype]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def divided(job: TrainingJob) -> tuple[list[Labelled], list[Labelled]]:
@@ -137,15 +164,12 @@ def _fitting(job: TrainingJob, recipe: Recipe, scorer: Scorer, known: Sequence[L
         clip=recipe.clip,
         precision=_PRECISION[job.session.dtype],
     )
-    choices = {name: value for name, value in options.to_json(recipe).items() if name != "graph"}
-    facts = [job.method, choices, job.dataset.fingerprint, job.holdout, seed, job.session.dtype]
-    identity = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     weights = {"handmade": recipe.handmade} if any(item.label == HANDMADE for item in known) else {}
     sampler = Sampler(known, recipe.batch, seed, weights=weights)
     crops = Crops(recipe.size, recipe.view, recipe.augment, recipe.repeats)
     several = PartialState(cpu=job.session.device == "cpu")
     steps = Steps(known, sampler, crops, seed, several.process_index, several.num_processes)
-    return Fitting(scorer, plan, steps, seed, job.folder, identity, job.session.device)
+    return Fitting(scorer, plan, steps, seed, job.folder, _identity(job, recipe), job.session.device)
 
 
 def _check(job: TrainingJob, classifier: Classifier, unseen: Sequence[Labelled]) -> Check | None:
