@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import re
 import shutil
 import sys
 import warnings
@@ -18,11 +19,13 @@ from huggingface_hub import logging as hub_logging
 from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
 from forensic_cli.errors import WeightsError, reason
+from forensic_cli.records import Weights
 
 REMEDY = (
     "run `forensic weights pull METHOD` on a connected machine and carry it over with `forensic weights bundle` and "
     "`unbundle`, or pass --weights METHOD=FOLDER"
 )
+REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 _PATIENCE = 5.0  # seconds for an answer of the hub, where the library itself would wait for ever
 _HTTP_ERROR: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]  # httpx or httpx2, whichever it runs on
 
@@ -33,6 +36,13 @@ class Offered:
 
     revision: str
     files: dict[str, int]
+
+
+def unpinned(weights: Weights) -> str:
+    """In words, what holds a repository that no commit pins to the bytes that are meant; "" for all other weights."""
+    if weights.revision or not REPOSITORY.fullmatch(weights.source):
+        return ""
+    return "not pinned; checked by SHA-256" if weights.sha256 else "nothing pins it"
 
 
 def offline() -> bool:

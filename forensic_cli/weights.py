@@ -21,7 +21,6 @@ RECORD = ".forensic-weights.json"  # beside unbundled files: whose they are, and
 _RECORD_KEYS = {"source", "revision", "asked", "single", "files"}
 _WEIGHT_SUFFIXES = (".safetensors", ".onnx", ".npz")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
-_REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 _PACKAGE = "package:"  # "package:forensic_detectors/commfor/lite": a folder inside an installed package
 _PLACE_REMEDY = {
     "package": "install the package anew",
@@ -78,7 +77,7 @@ def find(weights: Weights) -> Found | None:
         return unbundled
     if weights.by_hand:
         return None
-    if not _REPOSITORY.fullmatch(weights.source):
+    if not hub.REPOSITORY.fullmatch(weights.source):
         raise WeightsError(f"{weights.source}: no such folder or file")
     snapshot = hub.cached(weights.source, weights.revision, weights.files)
     if snapshot is None or absent(snapshot, weights.files):

@@ -17,6 +17,7 @@ from forensic_cli.status import Status
 
 if TYPE_CHECKING:
     from forensic_cli.plugins import Offer, Plugins
+    from forensic_cli.records import Weights
 
 
 def methods(
@@ -82,9 +83,7 @@ def _explained(name: str, plugins: Plugins) -> str:
     if hasattr(factory, "heatmaps"):
         lines.append("Heatmaps: yes (scan --heatmaps DIR)")
     for weights in weights_of(factory.Options()):
-        revision = f"@{weights.revision}" if weights.revision else ""
-        size = f", {weights.bytes / 1e6:,.0f} MB" if weights.bytes else ""
-        lines.append(f"Weights:  {weights.source or 'yours'}{revision} ({weights.licence}{size})")
+        lines.append(f"Weights:  {_needed(weights)}")
     if factory.caution:
         lines.append(f"Caution:  {factory.caution}")
     lines += _siblings(offer, plugins)
@@ -102,6 +101,16 @@ def _explained(name: str, plugins: Plugins) -> str:
         lines += ["", f"Recipe of `forensic train {name}`:"]
         lines += [f"  --set {name}.{one.name}={typed(one.default)}  ({one.help})" for one in options_of(factory.Training)]
     return "\n".join(lines)
+
+
+def _needed(weights: Weights) -> str:
+    """Whose they are, and in brackets the licence, the size, and what vouches for their bytes where no commit does."""
+    from forensic_cli.hub import unpinned
+
+    revision = f"@{weights.revision}" if weights.revision else ""
+    size = f"{weights.bytes / 1e6:,.0f} MB" if weights.bytes else ""
+    facts = ", ".join(fact for fact in (weights.licence, size, unpinned(weights)) if fact)
+    return f"{weights.source or 'yours'}{revision} ({facts})"
 
 
 def _siblings(offer: Offer, plugins: Plugins) -> list[str]:

@@ -27,7 +27,7 @@ app.command()(convert)
 
 Some = Annotated[list[str] | None, typer.Argument(metavar="METHOD...", autocompletion=completion.methods)]
 Named = Annotated[list[str], typer.Argument(metavar="METHOD...", autocompletion=completion.methods)]
-_PLACES = {"local": "local files", "bundle": "unbundled", "hub": "hub cache"}
+_PLACES = {"local": "local files", "bundle": "unbundled", "hub": "hub cache", "package": "comes with the tool"}
 
 
 @app.command("list")
@@ -177,6 +177,7 @@ def _told(method: str, error: WeightsError) -> str:
 
 
 def _row(weights: Weights) -> tuple[str, str, str, str]:
+    from forensic_cli.hub import unpinned
     from forensic_cli.weights import find
 
     try:
@@ -184,7 +185,8 @@ def _row(weights: Weights) -> tuple[str, str, str, str]:
     except WeightsError:
         found = None
     size = weights.bytes if found is None else sum(path.stat().st_size for path in found.files.values())
-    return _name(weights), weights.licence, human(size), _PLACES[found.place] if found else "not here"
+    name = f"{_name(weights)} ({words})" if (words := unpinned(weights)) else _name(weights)
+    return name, weights.licence, human(size), _PLACES[found.place] if found else "not here"
 
 
 def _download_size(weights: Weights) -> str:

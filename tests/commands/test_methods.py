@@ -47,6 +47,8 @@ def test_a_broken_plugin_is_listed_without_harm(tmp_path, monkeypatch, capsys):
                 "1,218 MB",
             ],
         ),
+        ("commfor", ["OwensLab/commfor-model-384 (MIT, 87 MB, not pinned; checked by SHA-256)"]),
+        ("commfor.224", ["OwensLab/commfor-model-224 (MIT, 87 MB, nothing pins it)"]),
         ("rigid", ["arXiv:2405.20112", "--set rigid.ratio=0.05", "shared|paper"]),
         ("provenance", ["C2PA", "the file, not its pixels", "--set provenance.trust_list=none"]),
     ],

@@ -1,5 +1,6 @@
 """`forensic weights`, as a person uses it: exit codes, what is said and where, a trip to a machine without a network."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -66,6 +67,15 @@ def test_list_tells_where_they_are(site, tmp_path, capsys):
     assert rows["second"].rstrip().endswith("hub cache")
     assert rows["third"].rstrip().endswith("local files")
     assert err == ""
+
+
+def test_list_tells_what_no_commit_pins(monkeypatch, capsys):
+    monkeypatch.setenv("FORENSIC_PLUGINS", "commfor")
+    assert run(["weights", "list"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "OwensLab/commfor-model-384 (not pinned; checked by SHA-256) MIT" in text
+    assert "OwensLab/commfor-model-224 (nothing pins it) MIT" in text
+    assert re.search(r"commfor/lite Apache-2.0 [\d.]+ MB comes with the tool", text)
 
 
 def test_broken_plugin_is_one_line_and_status_three(site, capsys):
