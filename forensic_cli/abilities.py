@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from forensic_cli.classifier import Classifier
     from forensic_cli.detector import Batch
+    from forensic_cli.profiles import Profile
     from forensic_cli.training.job import TrainingJob
 
 
@@ -24,6 +25,15 @@ class Localises(Protocol):
 
         In log-odds; a detector with maps of another unit has an attribute `heatmap_scale`, what counts as strong there.
         """
+        ...
+
+
+@runtime_checkable
+class Opens(Protocol):
+    """Can tell before a scan reads its first image whether it can do with the weights that it was given."""
+
+    def open_weights(self) -> None:
+        """Open what may turn out unfit and is quickly opened; the session keeps it. Raises WeightsError."""
         ...
 
 
@@ -57,4 +67,13 @@ class Converts(Protocol):
     def converted(self, tensors: dict[str, Any], where: str) -> dict[str, Any]:
         """The tensors of a checkpoint (without the wrapping of its training) as this method loads them, all of them and no
         others. Raises WeightsError that begins with `where` and names what does not fit."""
+        ...
+
+
+@runtime_checkable
+class Calibrates(Protocol):
+    """Brings the scores of photographs that it never saw, so that a scan has verdicts before anybody calibrates."""
+
+    def calibration(self) -> Profile | None:
+        """The profile of its weights, with one method; None if these weights have none."""
         ...

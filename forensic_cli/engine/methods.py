@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from forensic_cli import __version__, images, options
+from forensic_cli.abilities import Opens
 from forensic_cli.detector import Detector, Session
 from forensic_cli.entries import DETECTORS
 from forensic_cli.errors import ForensicError, PluginError, UsageError, WeightsError, nearest, reason
@@ -68,10 +69,10 @@ def offers(names: Sequence[str], plugins: Plugins, settings: Settings) -> list[O
 
 
 def prepare(chosen: Sequence[Offer], settings: Settings, session: Session) -> list[Method]:
-    """Each detector made with its options, its weights found and hashed.
+    """Each detector made with its options, its weights found and hashed, and opened if it has the ability.
 
-    A method whose weights cannot be had is kept with its `error`. Raises UsageError for options, and WeightsError if no
-    method is left that can run.
+    A method whose weights cannot be had, or are none of its own, is kept with its `error`. Raises UsageError for options,
+    and WeightsError if no method is left that can run.
     """
     methods = [_prepare(offer, settings.get(offer.name, {}), session) for offer in chosen]
     if all(method.error for method in methods):
@@ -93,8 +94,13 @@ def _prepare(offer: Offer, settings: Mapping[str, str], session: Session) -> Met
     error = None
     try:
         located = [locate(weights, offline=session.offline) for weights in options.weights_of(chosen)]
+        if isinstance(detector, Opens):
+            with redirect_stdout(sys.stderr):
+                detector.open_weights()
     except WeightsError as problem:
         error = f"{offer.name}: {problem}".replace("METHOD", offer.name)
+    except Exception as problem:  # what the detector's own code raises
+        error = f"{offer.name}: {reason(problem)}"
     use = MethodUse(
         name=offer.name,
         distribution=offer.entry.distribution,

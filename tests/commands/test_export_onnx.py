@@ -7,6 +7,7 @@ import timm
 import torch
 from safetensors.torch import save_file
 
+from forensic_cli import images
 from forensic_cli.classifier import Classifier, Look, Threshold
 from forensic_cli.cli import run
 from forensic_cli.engine import devices
@@ -137,13 +138,24 @@ def test_a_required_gpu_that_only_torch_has(photo_folder, exported, tmp_path, mo
     """Where torch sees a GPU and ONNX Runtime does not, the scan fails rather than take the CPU."""
     monkeypatch.setattr(devices, "choose_device", lambda word, require_gpu: "mps")
     monkeypatch.setattr(devices, "torch_runtime", lambda device: Runtime(torch.inference_mode))
-    status, _ = scanned(photo_folder, exported, tmp_path / "r.json", "--require-gpu")
-    assert status == Status.FAILURES
+    status, report = scanned(photo_folder, exported, tmp_path / "r.json", "--require-gpu")
+    assert (status, report) == (Status.USAGE, None)
     assert "ONNX Runtime has no CUDA device and would take the CPU" in capfd.readouterr().err
 
 
-def test_a_file_by_a_stranger_fails_the_method_in_one_line(photo_folder, tmp_path, capfd):
-    (tmp_path / "strange.onnx").write_bytes(b"not a graph")
-    status, _ = scanned(photo_folder, tmp_path / "strange.onnx", tmp_path / "r.json")
+def test_a_file_by_a_stranger_fails_the_method_before_an_image_is_read(photo_folder, tmp_path, monkeypatch, capfd):
+    strange = tmp_path / "strange.onnx"
+    strange.write_bytes(b"not a graph")
+    read = images.read
+    monkeypatch.setattr(images, "read", lambda path: pytest.fail(f"{path} was read"))
+    assert scanned(photo_folder, strange, tmp_path / "r.json") == (Status.USAGE, None)
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith(f"forensic: commfor: {strange} cannot be opened by ONNX Runtime: ")
+    monkeypatch.setattr(images, "read", read)
+    status, report = scanned(photo_folder, strange, tmp_path / "r.json", "-m", "provenance")
     assert status == Status.FAILURES
-    assert "strange.onnx cannot be opened by ONNX Runtime" in capfd.readouterr().err
+    assert sum(line.startswith(f"forensic: commfor: {strange} cannot") for line in capfd.readouterr().err.splitlines()) == 1
+    for row in report["files"]:
+        by_method = {one["method"]: one["error"] for one in row["findings"]}
+        assert "cannot be opened by ONNX Runtime" in by_method["commfor"]
+        assert by_method["provenance"] is None

@@ -1,5 +1,6 @@
 """What the published classifiers have in common: how a record becomes a detector."""
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -40,6 +41,11 @@ class Baseline(Detector):
         """Log-odds of "generated", (N,)."""
         self.provider = self.session.once(network, **self.asked()).provider
         return scores(batch, **self.asked())
+
+    def open_weights(self) -> None:
+        """Of a single ONNX file only its content tells whose it is; torch's folders would take seconds."""
+        if Path(self.options.weights.source).suffix == ".onnx":
+            self.session.once(network, **self.asked())
 
     def exportable(self) -> tuple[Any, Classifier]:
         from forensic_cli.features.torch_network import TorchNetwork
