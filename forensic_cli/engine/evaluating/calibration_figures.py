@@ -1,0 +1,76 @@
+"""Whether scores can be taken at their word: predicted probabilities against shares, and likelihood ratios."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy.special import expit
+
+from forensic_cli.engine.evaluating import canvas
+from forensic_cli.engine.evaluating.curves import exceeding, reliability
+from forensic_cli.engine.evaluating.results import Evaluation
+from forensic_cli.engine.evaluating.samples import Sample
+from forensic_cli.engine.evaluating.tables import methods
+
+
+def draw_reliability(evaluation: Evaluation, found: Sequence[Sample]) -> Figure | None:
+    """Only of methods whose scores are probabilities or their log-odds."""
+    shown = [(sample, values) for sample in found if sample.complete and (values := _probability(sample)) is not None]
+    if not shown:
+        return None
+    figure = canvas.sheet(4.6 + 0.11 * len(shown))
+    axes = figure.subplots()
+    order = methods(evaluation)
+    axes.plot([0, 1], [0, 1], color=canvas.FAINT, linewidth=0.8, linestyle=":", label="predicted = observed")
+    for sample, values in shown:
+        bins = reliability(values, sample.generated)
+        style = canvas.mark_style(order.index(sample.method))
+        x, y = [one.predicted for one in bins], [one.observed for one in bins]
+        ends = np.array([[one.observed - one.low, one.high - one.observed] for one in bins]).T
+        axes.errorbar(x, y, np.maximum(ends, 0), label=canvas.label(sample.method, 22), linewidth=1.2, **style)
+    axes.set(xlabel="predicted probability of being generated", ylabel="share that is generated", aspect="equal")
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    canvas.title(figure, "Reliability: on the diagonal is better")
+    canvas.legend(figure, axes)
+    return figure
+
+
+def _probability(sample: Sample) -> np.ndarray | None:
+    if sample.unit == "log-odds":
+        return np.asarray(expit(sample.scores))
+    if sample.unit == "probability" and sample.scores.min() >= 0 and sample.scores.max() <= 1:
+        return sample.scores
+    return None
+
+
+def draw_tippett(evaluation: Evaluation, found: Sequence[Sample]) -> Figure | None:
+    """Solid: the share of generated images whose log10 likelihood ratio is at least x; dashed: of all others."""
+    shown = [(sample, ratios) for sample in found if sample.complete and (ratios := _log_ratios(sample)) is not None]
+    if not shown:
+        return None
+    figure = canvas.sheet(4.0 + 0.11 * len(shown))
+    axes = figure.subplots()
+    order = methods(evaluation)
+    axes.axvline(0, color=canvas.FAINT, linewidth=0.8, linestyle=":")
+    for sample, ratios in shown:
+        colour = canvas.colour(order.index(sample.method))
+        right, wrong = exceeding(ratios[sample.generated]), exceeding(ratios[~sample.generated])
+        axes.plot(right.x, right.y, color=colour, linewidth=1.7, label=canvas.label(sample.method, 22))
+        axes.plot(wrong.x, wrong.y, color=colour, linewidth=1.2, linestyle="--")
+    axes.set(xlabel="log10 likelihood ratio", ylabel="share with at least this ratio", ylim=(-0.01, 1.01))
+    canvas.title(
+        figure, "Tippett: solid lines (generated) further right,\ndashed lines (not generated) further left are better"
+    )
+    canvas.legend(figure, axes)
+    return figure
+
+
+def _log_ratios(sample: Sample) -> np.ndarray | None:
+    """Log-odds are taken as if both classes had been equally frequent where the method learnt them."""
+    probability = _probability(sample)
+    if probability is None:
+        return None
+    if sample.unit == "log-odds":
+        return np.asarray(sample.scores / np.log(10))
+    within = np.clip(probability, 1e-6, 1 - 1e-6)
+    return np.asarray(np.log10(within / (1 - within)))

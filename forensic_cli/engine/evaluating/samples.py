@@ -1,0 +1,49 @@
+"""The scores that the figures show: of one transform, sorted by what the images are."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from forensic_cli.datasets.labelled import GENERATED, HANDMADE, PHOTOGRAPH
+from forensic_cli.engine.evaluating.results import Evaluation
+from forensic_cli.engine.evaluating.tables import base, methods
+
+CLASSES = (PHOTOGRAPH, HANDMADE, GENERATED)
+
+
+class Sample(NamedTuple):
+    """One method's scores, absent ones left out, and of each image whether it is generated or handmade."""
+
+    method: str
+    unit: str
+    scores: np.ndarray
+    generated: np.ndarray
+    handmade: np.ndarray
+
+    @property
+    def both(self) -> tuple[np.ndarray, np.ndarray]:
+        """Scores of what is not generated, photographs and handmade pictures alike, and of what is."""
+        return self.scores[~self.generated], self.scores[self.generated]
+
+    @property
+    def complete(self) -> bool:
+        """Whether both classes are there, without which nothing can be compared."""
+        return bool(self.generated.any() and not self.generated.all())
+
+
+def samples(evaluation: Evaluation) -> list[Sample]:
+    """One per method that has a score at all, on images as they are (or under the first transform, if never so)."""
+    labels = np.array([CLASSES.index(image.label) for image in evaluation.images], np.int8)
+    return list(_samples(evaluation, labels, methods(evaluation), base(evaluation)))
+
+
+def _samples(evaluation: Evaluation, labels: np.ndarray, names: Sequence[str], transform: str) -> Iterator[Sample]:
+    for name in names:
+        scores = evaluation.scores.get((name, transform))
+        if scores is None or not np.isfinite(scores).any():
+            continue
+        there = np.isfinite(scores)
+        kept = labels[there]
+        unit = evaluation.units.get(name, "")
+        yield Sample(name, unit, scores[there], kept == CLASSES.index(GENERATED), kept == CLASSES.index(HANDMADE))
