@@ -1,10 +1,11 @@
 """Which execution providers of onnxruntime really run; its own list names CUDA also where there is none."""
 
-import ctypes
 import json
 import re
 import subprocess
 import sys
+
+from forensic_cli.features.drivers import nvidia_driver
 
 # An ONNX model, written out by hand: opset 17, one Identity node from the float scalar x to the float scalar y. A session
 # with it that keeps the provider asked for is the proof: otherwise onnxruntime takes the CPU without an error.
@@ -26,14 +27,8 @@ for name in sys.argv[2:]:
 
 
 def gpu_driver() -> bool:
-    """Whether there may be a GPU that torch can use: an NVIDIA driver, or Apple's own; nothing is imported to find out."""
-    if sys.platform == "darwin":
-        return True
-    try:
-        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
-    except OSError:
-        return False
-    return True
+    """Whether there may be a GPU that torch can use: an NVIDIA driver, or Apple's own."""
+    return sys.platform == "darwin" or nvidia_driver()
 
 
 def trial(providers: list[str]) -> tuple[list[str], str]:

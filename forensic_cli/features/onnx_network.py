@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import re
-import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stdout
@@ -20,6 +18,7 @@ import onnxruntime
 from forensic_cli.classifier import Classifier
 from forensic_cli.detector import Session
 from forensic_cli.errors import WeightsError, out_of_memory
+from forensic_cli.features.drivers import nvidia_driver
 
 METADATA = "forensic"
 """The entry of the file's metadata that holds the Classifier, as JSON."""
@@ -33,7 +32,6 @@ _NOISE = re.compile(  # how ONNX Runtime introduces what it has to say
     r"|\w*onnxruntime::.*?\) (?=[A-Z\d])|/\S+\.cc:\d+ "
 )
 _WORDS = 200  # characters of what ONNX Runtime says
-_LIBRARIES = {"linux": "libcuda.so.1", "win32": "nvcuda.dll"}
 
 
 class OnnxNetwork:
@@ -121,11 +119,7 @@ def _words(error: Exception) -> str:
 def _gpu(device: str) -> int | None:
     """The CUDA device to ask for, if one was chosen and there is a driver: without it ONNX Runtime only complains."""
     kind, _, index = device.partition(":")
-    if kind != "cuda" or _CUDA not in onnxruntime.get_available_providers():
-        return None
-    try:
-        ctypes.CDLL(_LIBRARIES.get(sys.platform, "libcuda.so.1"))
-    except OSError:
+    if kind != "cuda" or _CUDA not in onnxruntime.get_available_providers() or not nvidia_driver():
         return None
     if hasattr(onnxruntime, "preload_dlls"):
         with redirect_stdout(StringIO()):  # it prints what it does not find
