@@ -4,8 +4,10 @@ import torch
 from PIL import Image
 from torchvision.transforms import v2
 
+from forensic_cli.classifier import IMAGENET_MEAN, IMAGENET_STD
 from forensic_cli.detector import Batch, Session
-from forensic_cli.features.crops import IMAGENET_MEAN, IMAGENET_STD, pixels
+from forensic_cli.features import windows
+from forensic_cli.features.crops import pixels
 from forensic_cli.features.noise import gaussian
 from forensic_cli.records import ImageRef
 
@@ -24,7 +26,7 @@ def uint8(crops):
     return ((crops * std + mean) * 255).round().to(torch.uint8)
 
 
-@pytest.mark.parametrize("size", [(640, 427), (427, 640), (256, 300), (301, 299), (90, 40), (1000, 250)])
+@pytest.mark.parametrize("size", [(640, 427), (427, 640), (256, 300), (301, 299), (90, 40), (1000, 250), (206, 309)])
 def test_shared_is_torchvisions_resize_and_centre_crop(photographs, size):
     image = photographs[0].resize(size)
     theirs = v2.Compose([v2.Resize(256, interpolation=v2.InterpolationMode.BICUBIC), v2.CenterCrop(224)])(image)
@@ -91,12 +93,10 @@ def test_pictures_are_not_changed(photographs):
 @pytest.mark.parametrize("size", [(30000, 40), (40, 30000), (5000, 1)])
 def test_the_window_of_a_strip_is_that_of_the_whole_resize(photographs, size, monkeypatch):
     """Within the rounding of Pillow's resampling, which starts from another corner."""
-    from forensic_cli.features import crops
-
     image = np.asarray(photographs[0].resize(size))
-    monkeypatch.setattr(crops, "_LARGEST", 0)
+    monkeypatch.setattr(windows, "_LARGEST", 0)
     window = uint8(pixels(batch([image]), transform="shared")).int()
-    monkeypatch.setattr(crops, "_LARGEST", 1 << 62)
+    monkeypatch.setattr(windows, "_LARGEST", 1 << 62)
     whole = uint8(pixels(batch([image]), transform="shared")).int()
     assert (window - whole).abs().max() <= 8
     assert (window - whole).abs().float().mean() < 0.5
