@@ -16,6 +16,16 @@ def _private_cache(tmp_path_factory, monkeypatch):
     monkeypatch.delenv("FORENSIC_PLUGINS", raising=False)
 
 
+@pytest.fixture
+def own_accelerator():
+    """For tests that train: accelerate remembers its precision for the life of a process."""
+    from accelerate.state import AcceleratorState
+
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
 @pytest.fixture(scope="session")
 def tiny_dinov2(tmp_path_factory) -> Path:
     """A random two-layer DINOv2 in transformers format, trained for 518 pixels like the real one."""

@@ -41,12 +41,7 @@ FILES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _own_accelerator():
-    """It remembers its precision for the life of a process."""
-    AcceleratorState._reset_state(reset_partial_state=True)
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
+pytestmark = pytest.mark.usefixtures("own_accelerator")
 
 
 @pytest.fixture(scope="module")

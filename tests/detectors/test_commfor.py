@@ -22,6 +22,7 @@ from forensic_cli.records import ImageRef
 from forensic_detectors.commfor import MODEL_384, PUBLISHED_384, Commfor, Commfor224, building
 from forensic_detectors.commfor.recipes import LiteRecipe, Recipe
 from forensic_detectors.commfor.training import describe
+from stirring import stirred
 
 GOLDEN = {  # of the published 384 model, on five images of DALL-E 2 in its repository
     "00000274": 0.9988338351,
@@ -30,19 +31,6 @@ GOLDEN = {  # of the published 384 model, on five images of DALL-E 2 in its repo
     "00000916": 0.9516021609,
     "00000989": 0.7860031724,
 }
-
-
-def stirred(body, seed=0):
-    """Far from its initial values, so that nothing is hidden by a zero or a one."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for name, one in body.state_dict().items():
-            if one.is_floating_point():
-                noise = torch.randn(one.shape, generator=generator) * (
-                    0.3 if one.ndim <= 1 else 0.5 / one[0].numel() ** 0.5
-                )
-                one.copy_(1 + noise.abs() if name.endswith("running_var") else one + noise)
-    return body.eval()
 
 
 def published(folder, name, prefix="vit."):

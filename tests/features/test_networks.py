@@ -18,25 +18,13 @@ from forensic_cli.features.networks import describe, network, outputs, pooled, r
 from forensic_cli.features.torch_network import Scorer, TorchNetwork, fit, fitting, tensors
 from forensic_cli.features.windows import Window, cut
 from forensic_cli.records import ImageRef, Weights
+from stirring import stirred
 
 NATIVE = Classifier("test_resnet", Look(32, crops=5, whole=True, pad="mirror"), mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.4))
 
 
 def build(classifier):
     return timm.create_model(classifier.network, num_classes=1 if classifier.head == "logit" else 2)
-
-
-def stirred(body, seed=0):
-    """No weight where its initial value would hide it: biases and running statistics are not 0 and 1."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for name, one in body.state_dict().items():
-            if one.is_floating_point():
-                noise = torch.randn(one.shape, generator=generator) * (
-                    0.3 if one.ndim <= 1 else 0.5 / one[0].numel() ** 0.5
-                )
-                one.copy_(1 + noise.abs() if name.endswith("running_var") else one + noise)
-    return body.eval()
 
 
 def pixels(*shape, seed=0):

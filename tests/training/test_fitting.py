@@ -27,12 +27,7 @@ from forensic_cli.training.sampling import Sampler
 PLAN = Plan(steps=12, lr=0.02, weight_decay=0.1, warmup=0.25, floor=0.1, average=0.8, smoothing=0.1, clip=0.5, keep_every=5)
 
 
-@pytest.fixture(autouse=True)
-def _own_accelerator():
-    """It remembers its precision for the life of a process."""
-    AcceleratorState._reset_state(reset_partial_state=True)
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
+pytestmark = pytest.mark.usefixtures("own_accelerator")
 
 
 @pytest.fixture(scope="module")
