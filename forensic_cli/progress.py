@@ -8,9 +8,13 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from threading import Thread
 from time import monotonic
+from typing import TYPE_CHECKING, Self
 
 from forensic_cli.records import Summary
 from forensic_cli.text import visible
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 _SELDOM = 20.0  # seconds between two lines about a training
 _HUNCH = 5.0  # seconds before a guess at the time left is worth showing
@@ -31,7 +35,23 @@ class Silent(AbstractContextManager["Silent"]):
             print(f"forensic: {visible(line)}", file=sys.stderr)  # noqa: T201  words for people
 
 
-class Bar(Silent):
+class _Drawn(Silent):
+    """Has a bar on stderr, above which it says its lines."""
+
+    _bar: Progress
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def say(self, line: str) -> None:
+        self._bar.console.print(f"forensic: {visible(line)}", markup=False, highlight=False, soft_wrap=True)
+
+
+class Bar(_Drawn):
     """A bar whose total a second thread counts while the scan runs."""
 
     def __init__(self, count: Callable[[], int | None]) -> None:
@@ -51,13 +71,10 @@ class Bar(Silent):
         self._task = self._bar.add_task("", total=None, pace="starting", failures="")
         self._count = count
 
-    def __enter__(self) -> Bar:
-        self._bar.start()
+    def __enter__(self) -> Self:
+        super().__enter__()
         Thread(target=self._total, daemon=True, name="forensic-count").start()
         return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
 
     def _total(self) -> None:
         self._known = self._count()
@@ -71,9 +88,6 @@ class Bar(Silent):
             pace=pace(summary, self._known),
             failures=f"[red]{summary.failed:,} failed" if summary.failed else "",
         )
-
-    def say(self, line: str) -> None:
-        self._bar.console.print(f"forensic: {visible(line)}", markup=False, highlight=False, soft_wrap=True)
 
 
 class Steps(Silent):
@@ -91,7 +105,7 @@ class Steps(Silent):
             self.say(f"step {done:,} of {total:,}, loss {loss:.3f}, {waiting:.1%} of the time waiting for images")
 
 
-class StepsBar(Steps):
+class StepsBar(_Drawn, Steps):
     """The same as a bar."""
 
     def __init__(self) -> None:
@@ -110,20 +124,10 @@ class StepsBar(Steps):
         )
         self._task = self._bar.add_task("", total=None, loss="starting")
 
-    def __enter__(self) -> StepsBar:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
     def step(self, done: int, total: int, loss: float, waiting: float, problems: Sequence[str] = ()) -> None:
         for problem in problems:
             self.say(f"left out: {problem}")
         self._bar.update(self._task, completed=done, total=total, loss=f"loss {loss:.3f}, waiting {waiting:.0%}")
-
-    def say(self, line: str) -> None:
-        self._bar.console.print(f"forensic: {visible(line)}", markup=False, highlight=False, soft_wrap=True)
 
 
 class Hushed(Steps):
