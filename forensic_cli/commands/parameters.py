@@ -1,5 +1,6 @@
 """Options that several commands share, and how their text becomes values."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -39,6 +40,12 @@ Format = Annotated[
     ),
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Never touch the network.")]
+
+
+def check_device(word: str) -> None:
+    """Raises UsageError for what cannot be a device."""
+    if not re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?|mps", word):
+        raise UsageError(f"--device {word}: expected auto, cpu, cuda, cuda:N or mps")
 
 
 def method_names(texts: Sequence[str] | None) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from forensic_cli.commands import completion
-from forensic_cli.commands.parameters import Debug, Format, Offline, Outputs, PluginFiles, method_names, settings
+from forensic_cli.commands.parameters import (
+    Debug,
+    Format,
+    Offline,
+    Outputs,
+    PluginFiles,
+    check_device,
+    method_names,
+    settings,
+)
 
 if TYPE_CHECKING:
     from forensic_cli.detector import Session
@@ -113,10 +121,8 @@ def _place(
     from forensic_cli.commands.providers import gpu_driver
     from forensic_cli.detector import Session
     from forensic_cli.engine.examining import Runtime
-    from forensic_cli.errors import UsageError
 
-    if not re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?|mps", device):
-        raise UsageError(f"--device {device}: expected auto, cpu, cuda, cuda:N or mps")
+    check_device(device)
     if all(offer.factory.looks_at == "file" for offer in offers):
         return Session(seed, offline=offline), Runtime(), 64
     light = all(offer.factory.looks_at == "file" or offer.factory.light for offer in offers)

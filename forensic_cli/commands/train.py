@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import sys
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from forensic_cli.commands import completion
-from forensic_cli.commands.parameters import Debug, Offline, PluginFiles, settings
+from forensic_cli.commands.parameters import Debug, Offline, PluginFiles, check_device, settings
 from forensic_cli.status import Status
 
 if TYPE_CHECKING:
@@ -64,8 +63,7 @@ def train(
     from forensic_cli.progress import steps_observer
     from forensic_cli.training.job import TrainingJob
 
-    if not re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?|mps", device):
-        raise UsageError(f"--device {device}: expected auto, cpu, cuda, cuda:N or mps")
+    check_device(device)
     offer = Plugins(plugin or ()).detector(method)
     if not isinstance(offer.factory, Trains):
         raise UsageError(f"{method} cannot be trained: it has nothing that learns (forensic methods {method})")
