@@ -3,7 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from forensic_cli.errors import UsageError
@@ -25,6 +25,8 @@ FOLDERS: Mapping[str, Class] = {
     "handmade": HANDMADE,
     "other": HANDMADE,
 }
+PLAIN_FOLDERS: Mapping[str, Class] = {"real": PHOTOGRAPH, "0_real": PHOTOGRAPH, "fake": GENERATED, "1_fake": GENERATED}
+"""Those that mean nothing else, wherever they stand."""
 _WORDS: Mapping[str, Class] = {
     **FOLDERS,
     **dict.fromkeys(("0", "false", "natural", "photo", "photograph", "authentic", "camera"), PHOTOGRAPH),
@@ -63,13 +65,17 @@ class Labelled:
 class Found(NamedTuple):
     """An image in a data set: its name there, the same on every machine, and a word for its content.
 
-    `sha256`: as the data set itself gives it, "" if it does not. `size`: bytes of its file.
+    `sha256`: as the data set itself gives it, "" if it does not. `size`: bytes of its file. `split`: train, val, test
+    or "". `partner`: the source of the photographs that a generated image is to be compared with, if there are any; "" if
+    they are called like the generator.
     """
 
     item: Labelled
     name: str
     size: int
     sha256: str = ""
+    split: str = ""
+    partner: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,11 +83,16 @@ class Dataset:
     """All images in the order in which they were met. `left_out`: (path, reason) of each file that is none of them.
 
     `fingerprint`: a SHA-256 over names within the data set, digests (or sizes, where no digest is given) and labels.
+    `pairs`: of each generator, the sources of the photographs that it is compared with; none means all photographs.
+    `layout`: what it was read as. `notes`: what a person should know of how it was read, in lines.
     """
 
     items: tuple[Labelled, ...]
     left_out: tuple[tuple[str, str], ...]
     fingerprint: str
+    pairs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    layout: str = ""
+    notes: tuple[str, ...] = ()
 
     def summary(self) -> Json:
         """Numbers of images, for a model card: by label, generator, source, kind and licence, the largest first."""

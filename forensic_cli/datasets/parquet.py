@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import threading
 from bisect import bisect_right
 from collections import deque
@@ -13,6 +14,7 @@ from typing import Any
 
 from forensic_cli import images
 from forensic_cli.datasets.labelled import Found, from_columns
+from forensic_cli.datasets.splits import split_of
 from forensic_cli.errors import ForensicError, ImageError, UsageError, reason
 
 # `image_data` is Community Forensics' name; `image` is that of the datasets library, a struct of bytes and path
@@ -25,9 +27,11 @@ _OPEN = 8  # files
 _BUFFER = 1 << 20
 
 
-def read_parquet(path: str, name: str, origin: str) -> Iterator[Found]:
+def read_parquet(path: str, name: str, origin: str, numbers: Sequence[str] = ()) -> Iterator[Found]:
     """All rows of one file, by their small columns alone. `name`: of the file within its data set; `origin`: see there.
 
+    `numbers`: what 0, 1, ... mean as labels, unless the file says so itself. The split is in a column, or the beginning of
+    the file's name, as in test-00000-of-00001.parquet.
     Raises UsageError for a file that cannot be read, lacks a column, or holds a label that is none.
     """
     with _told(UsageError, f"{path}: "):
@@ -36,9 +40,10 @@ def read_parquet(path: str, name: str, origin: str) -> Iterator[Found]:
         _picture_column(path, file)
         if "label" not in columns:
             raise UsageError(f"{path}: it has no column 'label'; there is {', '.join(columns)[:200]}")
-        names = _class_names(file.schema_arrow.metadata, columns["label"])
+        names = _class_names(file.schema_arrow.metadata, columns["label"]) or numbers
+        of_file = split_of(re.split(r"[-_.]", os.path.basename(path))[0])
         size = os.path.getsize(path)
-        wanted = {column: columns[column] for column in ("label", "sha256", *_SMALL) if column in columns}
+        wanted = {column: columns[column] for column in ("label", "sha256", "split", *_SMALL) if column in columns}
         row = 0
         for batch in file.iter_batches(batch_size=_ROWS, columns=list(wanted.values())):
             for cells in zip(*(batch.column(column).to_pylist() for column in wanted.values()), strict=True):
@@ -46,7 +51,8 @@ def read_parquet(path: str, name: str, origin: str) -> Iterator[Found]:
                 if names and cells[0] in range(len(names)):
                     texts["label"] = names[cells[0]]
                 item = from_columns(f"{path}#{row}", texts, row, f"{path}, row {row}", origin)
-                yield Found(item, f"{name}#{row}", size, texts.get("sha256", "").lower())
+                split = split_of(texts.get("split", "")) or of_file
+                yield Found(item, f"{name}#{row}", size, texts.get("sha256", "").lower(), split)
                 row += 1
 
 
