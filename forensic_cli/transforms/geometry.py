@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from forensic_cli.errors import ImageError
+from forensic_cli.transforms.sizes import check
 
 Where = Literal["random", "centre"]
 Frame = Literal["keep", "expand"]
@@ -50,6 +51,10 @@ def rotate(image: np.ndarray, degrees: float, frame: Frame, seed: int) -> np.nda
 
 def rotated(image: np.ndarray, angle: float, frame: Frame = "keep") -> np.ndarray:
     """Turned anticlockwise about its centre by `angle` degrees, bilinear."""
+    if frame == "expand":
+        height, width = image.shape[:2]
+        straight, aslant = abs(math.cos(math.radians(angle))), abs(math.sin(math.radians(angle)))
+        check(math.ceil(height * straight + width * aslant), math.ceil(width * straight + height * aslant))
     picture = Image.fromarray(image)
     return np.asarray(picture.rotate(angle, Image.Resampling.BILINEAR, expand=frame == "expand"))
 

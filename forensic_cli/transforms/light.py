@@ -54,6 +54,8 @@ def jitter(image: np.ndarray, strength: float, hue: float, seed: int) -> np.ndar
 
 def _turned(picture: Image.Image, turn: int) -> Image.Image:
     """Its hues moved on by `turn` of 256."""
+    if not turn:
+        return picture  # the way to hue and back alone changes pixels
     hue, saturation, value = picture.convert("HSV").split()
     hue = hue.point([(level + turn) % 256 for level in range(256)])
     return Image.merge("HSV", (hue, saturation, value)).convert("RGB")

@@ -65,7 +65,7 @@ class Transform:
         return not self.only or (self.only == "generated") == generated
 
     def __call__(self, image: np.ndarray, seed: int) -> np.ndarray:
-        """`image` (height, width, 3) is left as it is; the result may be the same array, and may be read-only.
+        """`image` (height, width, 3) is left as it is; the result is contiguous, and may be the same array or read-only.
 
         Chance comes from `seed` alone, for each kind of step apart: crop:256 and crop:256+jpeg:70 cut the same place.
         With the same versions of the libraries the pixels are the same on every machine. Raises ImageError for an image
@@ -77,7 +77,7 @@ class Transform:
             own = {"seed": _seed(seed, step.kind, times[step.kind])} if kind.seeded else {}
             times[step.kind] += 1
             image = kind.apply(image, *step.values, **own)
-        return image
+        return np.ascontiguousarray(image)
 
 
 def _seed(seed: int, kind: str, time: int) -> int:
@@ -89,7 +89,10 @@ def parse(text: str) -> Transform:
     chain, at, word = text.strip().lower().partition("@")
     if at and word.strip() not in _CLASSES:
         raise UsageError(f"{text}: behind @, at the end of the chain, stands generated or photographs, not '{word}'")
-    steps = tuple(_step(piece.strip()) for piece in chain.split("+"))
+    pieces = [piece.strip() for piece in chain.split("+")]
+    if not all(pieces):
+        raise UsageError(f"'{text}': a transform is missing; none is the image as it is")
+    steps = tuple(map(_step, pieces))
     steps = tuple(step for step in steps if step.kind != _NOTHING)
     return Transform(steps, _CLASSES[word.strip()] if at and steps else "")
 
@@ -107,8 +110,6 @@ def expand(text: str) -> list[str]:
 
 def _step(text: str) -> Step:
     name, colon, rest = text.partition(":")
-    if not name:
-        raise UsageError(f"the name of a transform is missing before '{text}'" if text else "a transform is missing")
     if name not in TABLE:
         raise UsageError(f"no transform is called '{name}': {nearest(name, TABLE)}")
     kind = TABLE[name]
