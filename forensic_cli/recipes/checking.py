@@ -13,11 +13,11 @@ _KINDS = {str: "text in quotes", bool: "true or false", dict: "a table", list: "
 class Table:
     """One table of a TOML file. Whoever reads it takes each key once and calls `end`, which refuses what is left.
 
-    `place` is what errors call it: "mine.toml: data". All methods raise UsageError.
+    `at` is what errors put before a key: "mine.toml: data.". All methods raise UsageError.
     """
 
-    def __init__(self, place: str, values: Mapping[str, Any]) -> None:
-        self._place = place
+    def __init__(self, at: str, values: Mapping[str, Any]) -> None:
+        self._at = at
         self._values = dict(values)
         self._asked: list[str] = []
 
@@ -49,16 +49,15 @@ class Table:
                 raise self.wrong(f"{key}.{name}", f"is {value!r:.60}, neither text nor a number nor true or false")
         return {name: typed(value) for name, value in values.items()}
 
-    def table(self, key: str, default: dict[str, Any] | None = None) -> "Table":
-        return Table(f"{self._place}: {key}" if ": " not in self._place else f"{self._place}.{key}", self._take(key, dict, default))
+    def table(self, key: str) -> "Table":
+        return Table(f"{self._at}{key}.", self._take(key, dict, None))
 
     def tables(self, key: str, default: list[Any] | None = None) -> Iterator["Table"]:
         """A list of tables; errors count them from 1."""
         for number, values in enumerate(self._take(key, list, default), 1):
-            place = f"{self._place}: {key} {number}"
             if not isinstance(values, dict):
-                raise UsageError(f"{place} is {values!r:.60}, not a table")
-            yield Table(place, values)
+                raise self.wrong(f"{key} {number}", f"is {values!r:.60}, not a table")
+            yield Table(f"{self._at}{key} {number}: ", values)
 
     def rows(self, width: int) -> dict[str, tuple[float, ...]]:
         """All that is in the table: names, each with `width` numbers."""
@@ -73,7 +72,7 @@ class Table:
 
     def wrong(self, key: str, what: str) -> UsageError:
         """An error about one key."""
-        return UsageError(f"{self._place}{'.' if ': ' in self._place else ': '}{key} {what}")
+        return UsageError(f"{self._at}{key} {what}")
 
     def end(self) -> None:
         if self._values:

@@ -1,7 +1,9 @@
 """Reads recipes: those that come with the tool by name, a user's own by the path of a TOML file."""
 
+import functools
+import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from forensic_cli.errors import UsageError, nearest
 from forensic_cli.folders import why
 from forensic_cli.recipes.checking import Table
 from forensic_cli.recipes.recipe import Data, Entry, Published, Recipe
+from forensic_cli.transforms import expand
 
 _HERE = Path(__file__).parent
 _MEAN = "(mean)"
@@ -18,14 +21,14 @@ _SIDES = ("method", "generator", "transform", "metric")
 def load(name: str) -> Recipe:
     """The recipe `name`, or that in the file `name` if it ends in .toml. Raises UsageError that names file and key."""
     if name.lower().endswith(".toml"):
-        return _read(Path(name).expanduser())
+        return _read(Path(os.path.expanduser(name)))
     shipped = {path.stem: path for path in _HERE.glob("*.toml")}
-    if name not in shipped:
+    if name.lower() not in shipped:
         raise UsageError(
-            f"no recipe {name!r:.80}; {nearest(name, shipped)} `forensic evaluate --recipe list` shows them, and one of "
-            "your own is named by its file, ./mine.toml"
+            f"no recipe {name!r:.80}; {nearest(name.lower(), shipped)} (`forensic evaluate --recipe list` shows them all; "
+            "one of your own is named by its file, ./mine.toml)"
         )
-    return _read(shipped[name])
+    return _read(shipped[name.lower()])
 
 
 def every() -> list[Recipe]:
@@ -54,7 +57,7 @@ def _read(path: Path) -> Recipe:
 
 
 def _recipe(path: Path, values: Mapping[str, Any]) -> Recipe:
-    table = Table(str(path), values)
+    table = Table(f"{path}: ", values)
     data = _data(table.table("data"))
     entries = tuple(_entry(one) for one in table.tables("methods"))
     labels = [entry.label for entry in entries]
@@ -68,7 +71,7 @@ def _recipe(path: Path, values: Mapping[str, Any]) -> Recipe:
         shows=table.text("shows"),
         data=data,
         entries=entries,
-        transforms=table.texts("transforms", ["none"]),
+        transforms=_spelt(table, "transforms", table.texts("transforms", ["none"])),
         metrics=table.texts("metrics"),
         needs=table.text("needs", ""),
         differs=table.text("differs", ""),
@@ -106,16 +109,32 @@ def _published(table: Table) -> list[Published]:
             raise table.wrong(key, f"is {side!r}; {nearest(side, _SIDES)}")
     if down == across:
         raise table.wrong("across", f"is {across!r}, as down is")
-    fixed = {side: table.text(side, "none" if side == "transform" else None) for side in _SIDES if side not in (down, across)}
+    fixed = {
+        side: table.text(side, "none" if side == "transform" else None) for side in _SIDES if side not in (down, across)
+    }
     columns = table.texts("columns")
     scale = 0.01 if table.truth("percent", False) else 1.0
     rows = table.table("rows").rows(len(columns))
     table.end()
-    return [
-        Published(**fixed, **{down: row, across: column}, value=round(value * scale, 12))
-        for row, values in rows.items()
-        for column, value in zip(columns, values, strict=True)
-    ]
+    found = []
+    for row, values in rows.items():
+        for column, value in zip(columns, values, strict=True):
+            sides = {**fixed, down: row, across: column}
+            transform = _spelt(table, "transform", [sides["transform"]])[0]
+            number = round(value * scale, 12)
+            found.append(Published(sides["method"], sides["generator"], transform, sides["metric"], number))
+    return found
+
+
+def _spelt(table: Table, key: str, texts: Sequence[str]) -> tuple[str, ...]:
+    """Transforms under the names that results have, sweeps taken apart."""
+    try:
+        return tuple(dict.fromkeys(name for text in texts for name in _expanded(text)))
+    except UsageError as error:
+        raise table.wrong(key, f"cannot be: {error}") from error
+
+
+_expanded = functools.cache(expand)
 
 
 def _fitting(table: Table, recipe: Recipe) -> None:
