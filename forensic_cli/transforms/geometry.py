@@ -70,8 +70,8 @@ def sheared(image: np.ndarray, angle: float, upright: bool) -> np.ndarray:
     """Slanted by `angle` degrees about its centre, bilinear: `upright` moves columns up and down, else rows go sideways."""
     height, width = image.shape[:2]
     slope = math.tan(math.radians(angle))
-    across = (1, 0, 0, slope, 1, -slope * width / 2) if upright else (1, slope, -slope * height / 2, 0, 1, 0)
-    return _affine(image, across, Image.Resampling.BILINEAR)
+    matrix = (1, 0, 0, slope, 1, -slope * width / 2) if upright else (1, slope, -slope * height / 2, 0, 1, 0)
+    return _affine(image, matrix, Image.Resampling.BILINEAR)
 
 
 def shift(image: np.ndarray, fraction: float, seed: int) -> np.ndarray:
