@@ -4,13 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
-from scipy.special import expit
 
 from forensic_cli.engine.evaluating import canvas
-from forensic_cli.engine.evaluating.curves import exceeding, reliability
+from forensic_cli.engine.evaluating.curves import reliability
 from forensic_cli.engine.evaluating.results import Evaluation
 from forensic_cli.engine.evaluating.samples import Sample
 from forensic_cli.engine.evaluating.tables import methods
+from forensic_cli.statistics.costs import cllr, tippett
+from forensic_cli.statistics.performance import probabilities
+from forensic_cli.statistics.ratio_fitting import held_out
 
 
 def draw_reliability(evaluation: Evaluation, found: Sequence[Sample]) -> Figure | None:
@@ -37,7 +39,7 @@ def draw_reliability(evaluation: Evaluation, found: Sequence[Sample]) -> Figure 
 
 def _probability(sample: Sample) -> np.ndarray | None:
     if sample.unit == "log-odds":
-        return np.asarray(expit(sample.scores))
+        return probabilities(sample.scores)
     if sample.unit == "probability" and sample.scores.min() >= 0 and sample.scores.max() <= 1:
         return sample.scores
     return None
@@ -53,24 +55,24 @@ def draw_tippett(evaluation: Evaluation, found: Sequence[Sample]) -> Figure | No
     order = methods(evaluation)
     axes.axvline(0, color=canvas.FAINT, linewidth=0.8, linestyle=":")
     for sample, ratios in shown:
-        colour = canvas.colour(order.index(sample.method))
-        right, wrong = exceeding(ratios[sample.generated]), exceeding(ratios[~sample.generated])
-        axes.plot(right.x, right.y, color=colour, linewidth=1.7, label=canvas.label(sample.method, 22))
-        axes.plot(wrong.x, wrong.y, color=colour, linewidth=1.2, linestyle="--")
+        style, lines = canvas.line_style(order.index(sample.method)), tippett(*ratios)
+        name = f"{canvas.label(sample.method, 20)} (Cllr {cllr(*ratios):.2f})"
+        axes.plot(lines.x, lines.curves["generated"], label=name, **style)
+        axes.plot(lines.x, lines.curves["real"], **{**style, "linestyle": "--", "linewidth": 1.1})
     axes.set(xlabel="log10 likelihood ratio", ylabel="share with at least this ratio", ylim=(-0.01, 1.01))
     canvas.title(
-        figure, "Tippett: solid lines (generated) further right,\ndashed lines (not generated) further left are better"
+        figure,
+        "Tippett: solid lines (generated) further right,\ndashed lines (not generated) further left are better",
     )
     canvas.legend(figure, axes)
     return figure
 
 
-def _log_ratios(sample: Sample) -> np.ndarray | None:
-    """Log-odds are taken as if both classes had been equally frequent where the method learnt them."""
-    probability = _probability(sample)
-    if probability is None:
+def _log_ratios(sample: Sample) -> tuple[np.ndarray, np.ndarray] | None:
+    """Of what is not generated and of what is; from scores of other sources, so that no image judges itself."""
+    try:
+        return held_out(
+            "logistic", *sample.both, (list(sample.sources[~sample.generated]), list(sample.sources[sample.generated]))
+        )
+    except ValueError:  # too few images, which the numbers beside the tables tell
         return None
-    if sample.unit == "log-odds":
-        return np.asarray(sample.scores / np.log(10))
-    within = np.clip(probability, 1e-6, 1 - 1e-6)
-    return np.asarray(np.log10(within / (1 - within)))

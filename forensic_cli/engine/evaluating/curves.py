@@ -49,14 +49,6 @@ def thinned(line: Line, logarithmic: bool = False) -> Line:
     return Line(line.x[keep], line.y[keep])
 
 
-def exceeding(values: np.ndarray) -> Line:
-    """y: the share of `values` that are at least x; thinned to as many points as a figure shows."""
-    x = np.sort(values)
-    y = np.arange(len(x), 0, -1) / max(1, len(x))
-    places = np.unique(np.linspace(0, len(x) - 1, 2 * CELLS).astype(int)) if len(x) else np.array([], int)
-    return Line(x[places], y[places])
-
-
 def reliability(probability: np.ndarray, generated: np.ndarray, bins: int = 10) -> list[Bin]:
     """Images by predicted probability in `bins` of equal width; empty ones are left out."""
     place = np.minimum((probability * bins).astype(int), bins - 1)

@@ -11,6 +11,7 @@ from forensic_cli.engine.evaluating.curves import Line, roc, thinned
 from forensic_cli.engine.evaluating.results import MEAN, POOLED, Evaluation
 from forensic_cli.engine.evaluating.samples import Sample
 from forensic_cli.engine.evaluating.tables import Within, base, generators, index, methods, within
+from forensic_cli.records import Json
 from forensic_cli.statistics.ranking import auroc
 
 MOST = 40
@@ -35,9 +36,7 @@ def _roc(evaluation: Evaluation, found: Sequence[Sample], logarithmic: bool) -> 
     if not shown:
         return None
     order = methods(evaluation)
-    controls = [
-        (control["name"], Line(*map(np.asarray, curve))) for control in evaluation.controls if (curve := _curve(control))
-    ]
+    controls = [(_named(one), Line(*map(np.asarray, curve))) for one in evaluation.controls if (curve := _curve(one))]
     figure = canvas.sheet(4.6 + 0.11 * (len(shown) + len(controls)))
     axes = figure.subplots()
     least = min(1 / np.count_nonzero(~sample.generated) for sample in shown)
@@ -49,9 +48,7 @@ def _roc(evaluation: Evaluation, found: Sequence[Sample], logarithmic: bool) -> 
         name = f"{canvas.label(sample.method, 22)} ({auroc(*sample.both):.3f})"
         axes.plot(np.maximum(line.x, floor), line.y, label=name, **canvas.line_style(order.index(sample.method)))
     for name, line in controls:
-        axes.plot(
-            np.maximum(line.x, floor), line.y, label=canvas.label(name), color=canvas.INK, linestyle="--", linewidth=1
-        )
+        axes.plot(np.maximum(line.x, floor), line.y, label=name, color=canvas.INK, linestyle="--", linewidth=1)
     axes.set(
         xlabel="false positives: share of what is not generated", ylabel="share of the generated found", ylim=(0, 1.01)
     )
@@ -65,10 +62,15 @@ def _roc(evaluation: Evaluation, found: Sequence[Sample], logarithmic: bool) -> 
     return figure
 
 
-def _curve(control: dict[str, object]) -> tuple[object, object] | None:
+def _curve(control: Json) -> tuple[object, object] | None:
     """The false and true positive rates of a control, where it brings them."""
     curve = control.get("curve")
     return (curve["fpr"], curve["tpr"]) if isinstance(curve, dict) else None
+
+
+def _named(control: Json) -> str:
+    """What every method must beat."""
+    return f"no pixels seen ({control['auroc']:.3f})" if control.get("auroc") is not None else "no pixels seen"
 
 
 def draw_scores(evaluation: Evaluation, found: Sequence[Sample]) -> Figure | None:

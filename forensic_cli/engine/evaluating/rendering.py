@@ -43,6 +43,8 @@ def shown(cell: Cell, digits: int = 3) -> str:
             return f"{cell:,}"
     if not math.isfinite(cell):
         return ABSENT
+    if abs(cell) >= 1000:
+        return f"{cell:,.0f}"
     return f"{cell:.0e}" if 0 < abs(cell) < 0.5 * 10**-digits else f"{cell:.{digits}f}"
 
 
@@ -110,8 +112,7 @@ def numeric(table: Table) -> list[bool]:
 
 
 def _is_number(table: Table, place: int) -> bool:
-    cells = [row[place] for row in table.rows if row[place] is not None]
-    return bool(cells) and not any(isinstance(cell, str) for cell in cells)
+    return place > 0 and not any(isinstance(row[place], str) for row in table.rows)
 
 
 def _latex(text: str) -> str:

@@ -1,6 +1,6 @@
 """The scores that the figures show: of one transform, sorted by what the images are."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -13,13 +13,14 @@ CLASSES = (PHOTOGRAPH, HANDMADE, GENERATED)
 
 
 class Sample(NamedTuple):
-    """One method's scores, absent ones left out, and of each image whether it is generated or handmade."""
+    """One method's scores, absent ones left out, and of each image whether it is generated or handmade, and its source."""
 
     method: str
     unit: str
     scores: np.ndarray
     generated: np.ndarray
     handmade: np.ndarray
+    sources: np.ndarray
 
     @property
     def both(self) -> tuple[np.ndarray, np.ndarray]:
@@ -35,15 +36,18 @@ class Sample(NamedTuple):
 def samples(evaluation: Evaluation) -> list[Sample]:
     """One per method that has a score at all, on images as they are (or under the first transform, if never so)."""
     labels = np.array([CLASSES.index(image.label) for image in evaluation.images], np.int8)
-    return list(_samples(evaluation, labels, methods(evaluation), base(evaluation)))
+    sources = np.array([image.source for image in evaluation.images], object)
+    return list(_samples(evaluation, labels, sources))
 
 
-def _samples(evaluation: Evaluation, labels: np.ndarray, names: Sequence[str], transform: str) -> Iterator[Sample]:
-    for name in names:
+def _samples(evaluation: Evaluation, labels: np.ndarray, sources: np.ndarray) -> Iterator[Sample]:
+    transform = base(evaluation)
+    for name in methods(evaluation):
         scores = evaluation.scores.get((name, transform))
         if scores is None or not np.isfinite(scores).any():
             continue
         there = np.isfinite(scores)
         kept = labels[there]
         unit = evaluation.units.get(name, "")
-        yield Sample(name, unit, scores[there], kept == CLASSES.index(GENERATED), kept == CLASSES.index(HANDMADE))
+        generated, handmade = (kept == CLASSES.index(label) for label in (GENERATED, HANDMADE))
+        yield Sample(name, unit, scores[there], generated, handmade, sources[there])

@@ -16,9 +16,9 @@ _WORDS = {
     "brier": "Brier",
     "fpr": "FPR",
     "n": "images",
-    "n_generated": "generated",
+    "n_generated": "n generated",
     "n_left_out": "left out",
-    "n_real": "not generated",
+    "n_real": "n not generated",
     "p": "p",
     "p_value": "p",
 }
