@@ -66,8 +66,8 @@ class Found(NamedTuple):
     """An image in a data set: its name there, the same on every machine, and a word for its content.
 
     `sha256`: as the data set itself gives it, "" if it does not. `size`: bytes of its file. `split`: train, val, test
-    or "". `partner`: the source of the photographs that a generated image is to be compared with, if there are any; "" if
-    they are called like the generator.
+    or "". `partner`: the source of the photographs that a generated image is to be compared with, unless there are some
+    that are called like its generator.
     """
 
     item: Labelled

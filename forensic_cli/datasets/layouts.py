@@ -18,8 +18,8 @@ class Layout:
     `generators`: the usual names of generators' folders. `aliases`: what else they are called -> the usual name.
     `labels`: how many images lie below a folder that says real or fake; all others are generated, or photographs.
     `photographs`: folders of photographs that are not named for a label -> the usual name.
-    `shared`: photographs -> patterns of the generators they are compared with, the first that fits; by default each
-    generator is compared with the photographs of the same name, and failing those with all.
+    `shared`: photographs -> patterns of the generators that are compared with them. Photographs called like a generator
+    go before these, and a generator that has neither is compared with all.
     `sets`: folders of several data sets in one, each with photographs and generators of its own.
     `classes`: folders that name what is in the picture. `aside`: folders of what is no image of the data set -> why.
     `unnamed`: the generator's name where no folder gives it. `tables`: may be or hold files of this kind, csv or parquet.
@@ -91,7 +91,7 @@ _THINGS = (
     *("zebra", "bedroom", "church"),
 )
 _GENIMAGE = ("Midjourney", "stable_diffusion_v_1_4", "stable_diffusion_v_1_5", "ADM", "glide", "wukong", "VQDM", "BigGAN")
-_ARCHIVES = {
+_ARCHIVES = {  # each unpacks to a folder of its own name
     "imagenet*midjourney": "Midjourney",
     "imagenet*sdv4": "stable_diffusion_v_1_4",
     "imagenet*sdv5": "stable_diffusion_v_1_5",
@@ -100,6 +100,9 @@ _ARCHIVES = {
     "imagenet*wukong": "wukong",
     "imagenet*vqdm": "VQDM",
     "imagenet*biggan": "BigGAN",
+}
+_SPELLINGS = {
+    **_ARCHIVES,
     **dict.fromkeys(("sdv1.4", "sd1.4", "sd14", "sdv14", "stable_diffusion_1.4"), "stable_diffusion_v_1_4"),
     **dict.fromkeys(("sdv1.5", "sd1.5", "sd15", "sdv15", "stable_diffusion_1.5"), "stable_diffusion_v_1_5"),
 }
@@ -107,6 +110,7 @@ _ARCHIVES = {
 FOLDERS = Layout(
     "folders named for their labels, with or without generators",
     "GENERATOR/real and GENERATOR/fake (or 0_real and 1_fake, nature and ai), or real and fake alone",
+    aliases=_ARCHIVES,
     tables="csv parquet",
 )
 SIDES = Layout(
@@ -131,13 +135,13 @@ LAYOUTS: Mapping[str, Layout] = {
         "GenImage: eight generators, each with photographs of ImageNet",
         "GENERATOR/ARCHIVE/{train,val}/{ai,nature}, such as Midjourney/imagenet_midjourney/val/ai",
         _GENIMAGE,
-        _ARCHIVES,
+        _SPELLINGS,
     ),
     "unbiased-genimage": Layout(
         "Unbiased GenImage: its metadata CSV beside GenImage; of the photographs only those of JPEG quality 96",
         "the .csv with the columns path, generator, mode and compression_rate in the folder of GenImage",
         _GENIMAGE,
-        _ARCHIVES,
+        _SPELLINGS,
         tables="csv",
         only=("compression_rate", 96),
     ),
@@ -182,7 +186,7 @@ LAYOUTS: Mapping[str, Layout] = {
         ("guided", "ldm_200", "ldm_200_cfg", "ldm_100", "glide_100_27", "glide_50_27", "glide_100_10", "dalle"),
         labels="some",
         photographs={"imagenet": "imagenet", "laion": "laion"},
-        shared={"imagenet": ("guided",), "laion": ("*",)},
+        shared={"imagenet": ("guided",), "laion": ("ldm*", "glide*", "dalle*")},
     ),
     "diffusionforensics": Layout(
         "DiffusionForensics: LSUN Bedroom, ImageNet and CelebA-HQ, each with its own photographs",

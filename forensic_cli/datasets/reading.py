@@ -160,14 +160,16 @@ class _Gathered:
         self.items.append(item)
         self._lines.append(f"{printable(found.name)}\0{found.sha256 or found.size}\0{item.label}\n".encode())
         if item.generated:
-            self._partners.setdefault(item.generator, {})[found.partner or item.generator] = None
+            self._partners.setdefault(item.generator, {})[found.partner] = None
 
     def dataset(self) -> Dataset:
         digest = hashlib.sha256()
         for line in sorted(self._lines):
             digest.update(line)
         sources = {item.source for item in self.items if not item.generated}
-        pairs = {name: tuple(one for one in partners if one in sources) for name, partners in self._partners.items()}
+        pairs = {}
+        for name, partners in self._partners.items():
+            pairs[name] = (name,) if name in sources else tuple(one for one in partners if one in sources)
         items, left_out = tuple(self.items), tuple(self.left_out)
         return Dataset(items, left_out, digest.hexdigest(), pairs, ", ".join(self._layouts), tuple(self._notes))
 

@@ -32,8 +32,8 @@ def _by_source(names: np.ndarray, draw: np.random.Generator) -> np.ndarray:
     first = np.zeros(len(different), bool)
     sizes = [0, 0]
     for source in order:
-        first[source] = sizes[1] < sizes[0]
-        sizes[not first[source]] += numbers[source]
+        first[source] = sizes[0] < sizes[1]
+        sizes[0 if first[source] else 1] += numbers[source]
     return first[places]
 
 

@@ -28,10 +28,8 @@ class Matched:
     generated: int
 
     def __str__(self) -> str:
-        left = len(self.pairs)
-        return (
-            f"matched by format and size: {left:,} of {self.photographs:,} photographs and of {self.generated:,} generated"
-        )
+        before = f"{self.photographs:,} photographs and {self.generated:,} generated images"
+        return f"matched by format and size: {len(self.pairs):,} of each class, out of {before}"
 
 
 def match(images: Sequence[Outside], seed: int = 0, groups: Sequence[str] | None = None) -> Matched:
