@@ -1,0 +1,71 @@
+"""Who is measured against whom: photographs and generated images of an evaluation, by generator."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from forensic_cli.datasets.labelled import GENERATED, PHOTOGRAPH
+from forensic_cli.engine.evaluating.results import NONE, Image
+from forensic_cli.statistics.folds import folds
+from forensic_cli.statistics.ranking import threshold_at
+
+
+@dataclass(frozen=True)
+class Group:
+    """One row's images: indices of photographs and of generated images. `shared`: the photographs are all there are."""
+
+    name: str
+    real: np.ndarray
+    generated: np.ndarray
+    shared: bool
+
+
+class Cast:
+    """The images of an evaluation as arrays. Pictures made by hand are in neither class."""
+
+    def __init__(self, images: Sequence[Image]) -> None:
+        labels = np.array([one.label for one in images], object)
+        self.real = np.flatnonzero(labels == PHOTOGRAPH)
+        self.generated = np.flatnonzero(labels == GENERATED)
+        _, self.sources = np.unique([one.source for one in images] or [""], return_inverse=True)  # numbers for names
+        self._parts = [
+            folds([images[index].source for index in self.real.tolist()], 2),
+            folds([images[index].sha256 for index in self.real.tolist()], 2),
+        ]
+        self.groups = list(self._grouped(images))
+
+    def _grouped(self, images: Sequence[Image]) -> Iterator[Group]:
+        """One for each generator, by name. Its photographs are those whose source bears its name, else all."""
+        photographs: dict[str, list[int]] = {}
+        for index in self.real.tolist():
+            photographs.setdefault(images[index].source, []).append(index)
+        names: dict[str, list[int]] = {}
+        for index in self.generated.tolist():
+            names.setdefault(images[index].generator or images[index].source, []).append(index)
+        for name, some in sorted(names.items()):
+            own = photographs.get(name)
+            yield Group(name, np.array(own) if own else self.real, np.array(some), own is None)
+
+    def over(self, scores: np.ndarray, judge: np.ndarray, fpr: float) -> np.ndarray | None:
+        """How often each image lies above a threshold at `fpr` set on photographs of which it is none: (N,).
+
+        `judge` holds the scores by which thresholds are set, on each of two halves of the photographs that share no
+        source; a photograph is judged by the other half's, all else counts with the mean of both. Where a half by source
+        would hold too few photographs for the rate, the photographs are halved one by one, by digest; where that is too
+        few as well, there is no answer.
+        """
+        for parts in self._parts:
+            halves = [judge[self.real[parts == part]] for part in (0, 1)]
+            halves = [half[np.isfinite(half)] for half in halves]
+            if all(len(half) * fpr >= 1 for half in halves):
+                above = np.stack([scores > threshold_at(half, fpr) for half in halves]).astype(float)
+                found = above.mean(axis=0)
+                found[self.real] = above[1 - parts, self.real]
+                return np.asarray(found, float)
+        return None
+
+
+def judge(scores: Mapping[tuple[str, str], np.ndarray], method: str, transform: str) -> np.ndarray:
+    """The scores by which thresholds are set: those of the images as they are, else those of this transform."""
+    return scores.get((method, NONE), scores[method, transform])
