@@ -13,18 +13,24 @@ from forensic_cli.statistics.ranking import threshold_at
 
 @dataclass(frozen=True)
 class Group:
-    """One row's images: indices of photographs and of generated images. `shared`: the photographs are all there are."""
+    """One row's images: indices of photographs and of generated images.
+
+    `partners`: the sources of these photographs, alike for all groups that share them; none means that they are all.
+    """
 
     name: str
     real: np.ndarray
     generated: np.ndarray
-    shared: bool
+    partners: tuple[str, ...] = ()
 
 
 class Cast:
-    """The images of an evaluation as arrays. Pictures made by hand are in neither class."""
+    """The images of an evaluation as arrays. Pictures made by hand are in neither class.
 
-    def __init__(self, images: Sequence[Image]) -> None:
+    `pairs`: of a generator the sources of its photographs, where the data set says so (`Dataset.pairs`).
+    """
+
+    def __init__(self, images: Sequence[Image], pairs: Mapping[str, Sequence[str]] | None = None) -> None:
         labels = np.array([one.label for one in images], object)
         self.real = np.flatnonzero(labels == PHOTOGRAPH)
         self.generated = np.flatnonzero(labels == GENERATED)
@@ -33,10 +39,10 @@ class Cast:
             folds([images[index].source for index in self.real.tolist()], 2),
             folds([images[index].sha256 for index in self.real.tolist()], 2),
         ]
-        self.groups = list(self._grouped(images))
+        self.groups = list(self._grouped(images, pairs or {}))
 
-    def _grouped(self, images: Sequence[Image]) -> Iterator[Group]:
-        """One for each generator, by name. Its photographs are those whose source bears its name, else all."""
+    def _grouped(self, images: Sequence[Image], pairs: Mapping[str, Sequence[str]]) -> Iterator[Group]:
+        """One for each generator, by name."""
         photographs: dict[str, list[int]] = {}
         for index in self.real.tolist():
             photographs.setdefault(images[index].source, []).append(index)
@@ -44,8 +50,9 @@ class Cast:
         for index in self.generated.tolist():
             names.setdefault(images[index].generator or images[index].source, []).append(index)
         for name, some in sorted(names.items()):
-            own = photographs.get(name)
-            yield Group(name, np.array(own) if own else self.real, np.array(some), own is None)
+            partners = tuple(one for one in sorted({*pairs.get(name, (name,))}) if one in photographs)
+            own = [index for one in partners for index in photographs[one]]
+            yield Group(name, np.array(sorted(own)) if own else self.real, np.array(some), partners)
 
     def over(self, scores: np.ndarray, judge: np.ndarray, fpr: float) -> np.ndarray | None:
         """How often each image lies above a threshold at `fpr` set on photographs of which it is none: (N,).

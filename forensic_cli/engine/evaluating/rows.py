@@ -1,5 +1,6 @@
 """The rows of results.json: one for each method, transform and generator, with intervals wherever the data allow them."""
 
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -38,12 +39,15 @@ def rows(
     scores: Scores,
     units: Mapping[str, str],
     *,
+    pairs: Mapping[str, Sequence[str]] | None = None,
     thresholds: Mapping[str, float] | None = None,
     fpr: float = 0.05,
     draws: int = 1000,
     seed: int = 0,
 ) -> list[Json]:
     """For each method and transform: a row for each generator, their mean, and all generated images pooled.
+
+    `pairs`: which photographs a generator is measured against, see `Cast`; pooled are all photographs.
 
     What is not told is None: accuracy at 0.5 and Brier score without log-odds or probabilities, TPR at a rate that so few
     photographs cannot show, everything where a class has no score. Intervals (95 %): whole sources are drawn anew; those
@@ -54,7 +58,7 @@ def rows(
     `accuracy_calibrated`: at `thresholds`, or at one for `fpr` set on other photographs as they are (see `Cast.over`);
     "fpr_calibrated" and "tpr_calibrated" are the shares above it. `balanced_...`: the mean over both classes.
     """
-    cast = Cast(images)
+    cast = Cast(images, pairs)
     found = []
     for method in dict.fromkeys(name for name, _ in scores):
         for transform in transforms:
@@ -101,7 +105,7 @@ class _Table:
         self.usable = ~np.isnan(scores)
 
     def rows(self) -> Iterator[Json]:
-        pooled = Group(POOLED, self.cast.real, self.cast.generated, True)
+        pooled = Group(POOLED, self.cast.real, self.cast.generated)
         parts = self._parts([*self.cast.groups, pooled])
         for part in parts[:-1]:
             yield _row(part, _interval)
@@ -112,11 +116,12 @@ class _Table:
     def _parts(self, groups: Sequence[Group]) -> list[_Part]:
         """Those with the same photographs together, so that these are drawn once, and alike for the mean."""
         found: dict[str, dict[str, Estimate]] = {}
-        shared = [group for group in groups if group.shared]
-        for number, several in enumerate((shared, *([group] for group in groups if not group.shared))):
-            if several and self.usable[several[0].real].any():
+        for partners in dict.fromkeys(group.partners for group in groups):
+            several = [group for group in groups if group.partners == partners]
+            if self._any(several[0].real):
                 others = {group.name: self._scored(group.generated, 1) for group in several if self._any(group.generated)}
-                found |= bootstrap(self._scored(several[0].real, 0), others, RATES, self.draws, self.seed + number)
+                seed = self.seed + zlib.crc32("\0".join(partners).encode())  # so that other photographs are drawn otherwise
+                found |= bootstrap(self._scored(several[0].real, 0), others, RATES, self.draws, seed)
         return [self._part(group, found.get(group.name, {})) for group in groups]
 
     def _any(self, some: np.ndarray) -> bool:
