@@ -25,7 +25,8 @@ def draw_reliability(evaluation: Evaluation, found: Sequence[Sample]) -> Figure 
     order = methods(evaluation)
     axes.plot([0, 1], [0, 1], color=canvas.FAINT, linewidth=0.8, linestyle=":", label="predicted = observed")
     for sample, values in shown:
-        bins = reliability(values, sample.generated)
+        usable = ~sample.handmade
+        bins = reliability(values[usable], sample.generated[usable])
         style = canvas.mark_style(order.index(sample.method))
         x, y = [one.predicted for one in bins], [one.observed for one in bins]
         ends = np.array([[one.observed - one.low, one.high - one.observed] for one in bins]).T
@@ -46,7 +47,7 @@ def _probability(sample: Sample) -> np.ndarray | None:
 
 
 def draw_tippett(evaluation: Evaluation, found: Sequence[Sample]) -> Figure | None:
-    """Solid: the share of generated images whose log10 likelihood ratio is at least x; dashed: of all others."""
+    """Solid: the share of generated images whose log10 likelihood ratio is at least x; dashed: of photographs."""
     shown = [(sample, ratios) for sample in found if sample.complete and (ratios := _log_ratios(sample)) is not None]
     if not shown:
         return None
@@ -62,17 +63,16 @@ def draw_tippett(evaluation: Evaluation, found: Sequence[Sample]) -> Figure | No
     axes.set(xlabel="log10 likelihood ratio", ylabel="share with at least this ratio", ylim=(-0.01, 1.01))
     canvas.title(
         figure,
-        "Tippett: solid lines (generated) further right,\ndashed lines (not generated) further left are better",
+        "Tippett: solid lines (generated) further right,\ndashed lines (photographs) further left are better",
     )
     canvas.legend(figure, axes)
     return figure
 
 
 def _log_ratios(sample: Sample) -> tuple[np.ndarray, np.ndarray] | None:
-    """Of what is not generated and of what is; from scores of other sources, so that no image judges itself."""
+    """Of photographs and of generated images, from scores of other sources, so that no image judges itself."""
+    sources = [list(sample.sources[some]) for some in (sample.photographs, sample.generated)]
     try:
-        return held_out(
-            "logistic", *sample.both, (list(sample.sources[~sample.generated]), list(sample.sources[sample.generated]))
-        )
+        return held_out("logistic", *sample.both, (sources[0], sources[1]))
     except ValueError:  # too few images, which the numbers beside the tables tell
         return None

@@ -28,7 +28,7 @@ FIGURES: Mapping[str, tuple[Draw, str]] = {
     ),
     "generators": (
         draw_generators,
-        "Each generator against all that is not generated. Where lines overlap, the order of methods is open.",
+        "Each generator against photographs. Where lines overlap, the order of methods is open.",
     ),
     "robustness": (draw_robustness, "The same images after what happens to pictures on their way through the world."),
     "reliability": (

@@ -7,10 +7,11 @@ from importlib.resources import files
 
 from forensic_cli.datasets.labelled import GENERATED, HANDMADE, PHOTOGRAPH
 from forensic_cli.engine.evaluating.canvas import inlined
+from forensic_cli.engine.evaluating.cells import Table
 from forensic_cli.engine.evaluating.figures import Drawing
 from forensic_cli.engine.evaluating.rendering import numeric, shown
 from forensic_cli.engine.evaluating.results import NONE, Evaluation
-from forensic_cli.engine.evaluating.tables import Table, methods, warnings
+from forensic_cli.engine.evaluating.tables import methods, warnings
 from forensic_cli.records import printable
 from forensic_cli.text import visible
 

@@ -7,15 +7,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from forensic_cli.engine.evaluating import canvas
+from forensic_cli.engine.evaluating.cells import Within, within
 from forensic_cli.engine.evaluating.curves import Line, roc, thinned
 from forensic_cli.engine.evaluating.results import MEAN, POOLED, Evaluation
 from forensic_cli.engine.evaluating.samples import Sample
-from forensic_cli.engine.evaluating.tables import Within, base, generators, index, methods, within
+from forensic_cli.engine.evaluating.tables import base, generators, index, methods
 from forensic_cli.records import Json
 from forensic_cli.statistics.ranking import auroc
 
-MOST = 40
-"""More generators than this do not fit into a figure that can be read; the hardest are shown."""
+MOST = 200
+"""More points than this do not fit into a figure that can be read; so many generators, the hardest, are shown as fit."""
 
 _BINS = 60
 _CLASSES = (("photographs", "#0072b2"), ("handmade", "#009e73"), ("generated", "#d55e00"))
@@ -39,7 +40,7 @@ def _roc(evaluation: Evaluation, found: Sequence[Sample], logarithmic: bool) -> 
     controls = [(_named(one), Line(*map(np.asarray, curve))) for one in evaluation.controls if (curve := _curve(one))]
     figure = canvas.sheet(4.6 + 0.11 * (len(shown) + len(controls)))
     axes = figure.subplots()
-    least = min(1 / np.count_nonzero(~sample.generated) for sample in shown)
+    least = min(1 / np.count_nonzero(sample.photographs) for sample in shown)
     floor = max(1e-4, min(0.1, least)) if logarithmic else 0.0
     guess = np.linspace(0, 1, 2) if not logarithmic else np.geomspace(floor, 1, 200)
     axes.plot(guess, guess, color=canvas.FAINT, linewidth=0.8, linestyle=":", label="guessing")
@@ -49,9 +50,7 @@ def _roc(evaluation: Evaluation, found: Sequence[Sample], logarithmic: bool) -> 
         axes.plot(np.maximum(line.x, floor), line.y, label=name, **canvas.line_style(order.index(sample.method)))
     for name, line in controls:
         axes.plot(np.maximum(line.x, floor), line.y, label=name, color=canvas.INK, linestyle="--", linewidth=1)
-    axes.set(
-        xlabel="false positives: share of what is not generated", ylabel="share of the generated found", ylim=(0, 1.01)
-    )
+    axes.set(xlabel="false alarms: share of the photographs flagged", ylabel="share of the generated found", ylim=(0, 1.01))
     canvas.title(figure, "ROC at low error rates: higher is better" if logarithmic else "ROC: up and to the left is better")
     if logarithmic:
         axes.set(xscale="log", xlim=(floor, 1))
@@ -91,8 +90,7 @@ def _histogram(axes: Axes, sample: Sample) -> None:
     low, high = np.quantile(sample.scores, [0.005, 0.995])
     if high - low <= 1e-12 * max(1.0, abs(high)):
         low, high = low - 0.5, high + 0.5
-    photographs = ~sample.generated & ~sample.handmade
-    for (name, colour), chosen in zip(_CLASSES, (photographs, sample.handmade, sample.generated), strict=True):
+    for (name, colour), chosen in zip(_CLASSES, (sample.photographs, sample.handmade, sample.generated), strict=True):
         if chosen.any():
             bins = int(min(_BINS, max(8, 2 * np.sqrt(chosen.sum()))))
             density, edges = np.histogram(np.clip(sample.scores[chosen], low, high), bins, (low, high), density=True)
@@ -115,10 +113,10 @@ def draw_generators(evaluation: Evaluation, found: Sequence[Sample]) -> Figure |
         if one not in (MEAN, POOLED)
     }
     means = {one: float(np.mean(list(some.values()))) for one, some in values.items() if some}
-    names = sorted(means, key=lambda one: means[one])[:MOST]
+    names = sorted(means, key=lambda one: means[one])[: max(12, MOST // max(5, len(order)))]
     if not names:
         return None
-    figure = canvas.sheet(1.3 + len(names) * (0.16 + 0.09 * len(order)) + 0.1 * len(order))
+    figure = canvas.sheet(1.3 + len(names) * (0.2 + 0.06 * len(order)) + 0.1 * len(order))
     axes = figure.subplots()
     axes.axvline(0.5, color=canvas.FAINT, linewidth=1, linestyle=":")
     step = 0.7 / max(1, len(order))
@@ -129,7 +127,11 @@ def draw_generators(evaluation: Evaluation, found: Sequence[Sample]) -> Figure |
     axes.set_yticks(range(len(names)), [canvas.label(one, 26) for one in names])
     axes.set(ylim=(len(names) - 0.4, -0.6), xlabel="AUROC with its 95 % interval; 0.5 is guessing")
     axes.tick_params(axis="y", length=0)
-    few = f"The {MOST} hardest of {len(means):,} generators" if len(means) > MOST else "Generators, the hardest first"
+    few = (
+        f"The {len(names)} hardest of {len(means):,} generators"
+        if len(names) < len(means)
+        else "Generators, the hardest first"
+    )
     canvas.title(figure, f"{few}: further right is better")
     canvas.legend(figure, axes, columns=3)
     return figure

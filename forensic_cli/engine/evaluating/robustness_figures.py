@@ -7,10 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from forensic_cli.engine.evaluating import canvas
+from forensic_cli.engine.evaluating.cells import Cell, Within, within
 from forensic_cli.engine.evaluating.ranking_figures import dots
 from forensic_cli.engine.evaluating.results import NONE, Evaluation
 from forensic_cli.engine.evaluating.samples import Sample
-from forensic_cli.engine.evaluating.tables import Cell, Within, index, methods, overall, within
+from forensic_cli.engine.evaluating.tables import index, methods, overall
 
 _SWEEP = 2.7
 """Inches of height."""
@@ -36,7 +37,7 @@ def draw_robustness(evaluation: Evaluation, found: Sequence[Sample]) -> Figure |
     lines, single = sweeps(evaluation.transforms)
     alone = single if any(one != NONE for one in single) else []
     names = methods(evaluation)
-    heights = [_SWEEP] * len(lines) + ([1.0 + len(alone) * (0.16 + 0.09 * len(names)) + 0.1 * len(names)] if alone else [])
+    heights = [_SWEEP] * len(lines) + ([1.0 + len(alone) * (0.2 + 0.06 * len(names)) + 0.1 * len(names)] if alone else [])
     figure = canvas.sheet(sum(heights) + 0.3)
     panels = list(figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0])
     for axes, (name, steps) in zip(panels, lines.items(), strict=False):

@@ -24,13 +24,17 @@ class Sample(NamedTuple):
 
     @property
     def both(self) -> tuple[np.ndarray, np.ndarray]:
-        """Scores of what is not generated, photographs and handmade pictures alike, and of what is."""
-        return self.scores[~self.generated], self.scores[self.generated]
+        """Scores of photographs and of generated images; pictures made by hand are in neither class."""
+        return self.scores[self.photographs], self.scores[self.generated]
+
+    @property
+    def photographs(self) -> np.ndarray:
+        return ~self.generated & ~self.handmade
 
     @property
     def complete(self) -> bool:
         """Whether both classes are there, without which nothing can be compared."""
-        return bool(self.generated.any() and not self.generated.all())
+        return bool(self.generated.any() and self.photographs.any())
 
 
 def samples(evaluation: Evaluation) -> list[Sample]:

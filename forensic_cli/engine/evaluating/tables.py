@@ -1,51 +1,13 @@
 """The tables of an evaluation, as rows of plain cells: what the page shows and what goes into a paper."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+import re
+from collections.abc import Callable, Iterable, Sequence
 
+from forensic_cli.engine.evaluating.cells import Cell, Table, from_records, turned, within
 from forensic_cli.engine.evaluating.results import MEAN, NONE, POOLED, Evaluation
 from forensic_cli.records import Json
 
-WIDE = 12
-"""With more generators or transforms than this they go down the side and the methods along the top."""
-
-_WORDS = {
-    "ap": "AP",
-    "auroc": "AUROC",
-    "brier": "Brier",
-    "fpr": "FPR",
-    "n": "images",
-    "n_generated": "n generated",
-    "n_left_out": "left out",
-    "n_real": "n not generated",
-    "p": "p",
-    "p_value": "p",
-}
-
-
-class Within(NamedTuple):
-    """A value and the ends of its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-Cell = str | int | float | Within | None
-
-
-@dataclass(frozen=True)
-class Table:
-    """`name`: of its files. `title`: a line. `note`: what must be known to read it. Each row is as long as `header`."""
-
-    name: str
-    title: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    note: str = ""
-
-
+_OVER = re.compile(r"^over_([0-9.]+)")
 NAMES = ("summary", "auroc", "ap", "tpr", "robustness", "controls", "kinds", "comparisons", "published")
 
 
@@ -58,8 +20,8 @@ def tables(evaluation: Evaluation) -> dict[str, Table]:
         _by_generator(evaluation, "tpr", "Share of the generated images found at 5 % false positives", _tpr),
         _robustness(evaluation),
         from_records("controls", "How far one gets without looking at a pixel", evaluation.controls),
-        from_records("kinds", "How often pictures that are not generated are taken for generated", evaluation.kinds),
-        from_records("comparisons", "Pairs of methods on the same images", evaluation.comparisons),
+        _kinds(evaluation),
+        _comparisons(evaluation),
         _published(evaluation),
     )
     return {table.name: table for table in made if table.rows}
@@ -92,21 +54,13 @@ def overall(evaluation: Evaluation) -> str:
     return MEAN if any(row["generator"] == MEAN for row in evaluation.rows) else POOLED
 
 
-def within(row: Json, key: str) -> Cell:
-    """The value at `key` with its interval, if the row has one."""
-    value, ends = row.get(key), row.get(f"{key}_interval")
-    if value is None or not ends or None in ends:
-        return value
-    return Within(value, *ends)
-
-
 def _auroc(row: Json) -> Cell:
     return within(row, "auroc")
 
 
 def _tpr(row: Json) -> Cell:
-    at = row.get("tpr_at_fpr") or {}
-    return at.get("0.05")
+    at, ends = row.get("tpr_at_fpr") or {}, row.get("tpr_at_fpr_interval") or {}
+    return within({"tpr": at.get("0.05"), "tpr_interval": ends.get("0.05")}, "tpr")
 
 
 def _summary(evaluation: Evaluation) -> Table:
@@ -116,23 +70,25 @@ def _summary(evaluation: Evaluation) -> Table:
     for method in methods(evaluation):
         pooled = rows.get((method, transform, POOLED), {})
         chosen = rows.get((method, transform, overall(evaluation)), pooled)
-        rest = [pooled.get(key) for key in ("accuracy_calibrated", "accuracy_0.5", "brier", "n_left_out")]
-        lines.append((method, _auroc(chosen), _auroc(pooled), pooled.get("ap"), _tpr(pooled), *rest))
-    header = ("method", f"AUROC {overall(evaluation)}", f"AUROC {POOLED}", "AP", "found at 5 % FPR", "accuracy, calibrated")
+        numbers = [within(pooled, key) for key in ("ap", "accuracy_calibrated", "fpr_calibrated", "accuracy_0.5", "brier")]
+        ranks = (_auroc(chosen), _auroc(pooled), _tpr(pooled))
+        lines.append((method, *ranks, *numbers, pooled.get("n_left_out")))
+    header = ("method", f"AUROC {overall(evaluation)}", f"AUROC {POOLED}", "found at 5 % FPR", "AP")
     note = (
-        "AUROC: the chance that a generated image scores higher than another; 0.5 is guessing. (mean): over generators, "
-        "each counting once; (pooled): all images together, as in the columns after it. AP depends on how many of the "
-        "images are generated. Accuracy at 0.5 is uncalibrated: the cut is where the authors put it, not where an error "
-        "rate was chosen."
+        "AUROC: the chance that a generated image scores higher than a photograph; 0.5 is guessing. (mean): over "
+        "generators, each counting once; (pooled): all images together, as in the columns after it. AP depends on how "
+        "many of the images are generated. Accuracy, calibrated: at a threshold set on other photographs. Accuracy at "
+        "0.5 is uncalibrated: the cut is where the authors put it, not where an error rate was chosen. Pictures made by "
+        "hand are in neither class: see false alarms by kind."
     )
-    more = ("accuracy at 0.5 (uncalibrated)", "Brier", "left out")
+    more = ("accuracy, calibrated", "its false alarms", "accuracy at 0.5 (uncalibrated)", "Brier", "left out")
     return Table("summary", f"All methods, {_state(transform)}", (*header, *more), tuple(lines), note)
 
 
 def _by_generator(evaluation: Evaluation, name: str, title: str, cell: Callable[[Json], Cell]) -> Table:
     rows, transform, columns = index(evaluation), base(evaluation), generators(evaluation)
     lines = [(method, *(cell(rows.get((method, transform, one), {})) for one in columns)) for method in methods(evaluation)]
-    return _turned(Table(name, f"{title}, {_state(transform)}", ("method", *columns), tuple(lines) if columns else ()))
+    return turned(Table(name, f"{title}, {_state(transform)}", ("method", *columns), tuple(lines) if columns else ()))
 
 
 def _robustness(evaluation: Evaluation) -> Table:
@@ -142,19 +98,38 @@ def _robustness(evaluation: Evaluation) -> Table:
         for method in methods(evaluation)
     ]
     some = tuple(lines) if len(evaluation.transforms) > 1 and evaluation.rows else ()
-    return _turned(Table("robustness", f"AUROC {over} under each transform", ("method", *evaluation.transforms), some))
-
-
-def _turned(table: Table) -> Table:
-    """What runs along the top goes down the side where it would be too wide."""
-    if len(table.header) - 1 <= WIDE or not table.rows:
-        return table
-    header, *rows = zip(table.header, *table.rows, strict=True)
-    return Table(table.name, table.title, ("", *map(str, header[1:])), tuple(rows), table.note)
+    return turned(Table("robustness", f"AUROC {over} under each transform", ("method", *evaluation.transforms), some))
 
 
 def _state(transform: str) -> str:
     return "images as they are" if transform == NONE else f"images after {transform}"
+
+
+def _kinds(evaluation: Evaluation) -> Table:
+    rows = [_renamed(row) for row in _in_order(evaluation, evaluation.kinds)]
+    return from_records("kinds", "How often pictures that are not generated are taken for generated", rows)
+
+
+def _renamed(row: Json) -> Json:
+    """ "over_0.05" is the share above the threshold at 5 % FPR."""
+    return {
+        _OVER.sub(lambda match: f"flagged at {100 * float(match[1]):g} % FPR", key): value for key, value in row.items()
+    }
+
+
+def _comparisons(evaluation: Evaluation) -> Table:
+    rows = []
+    for row in _in_order(evaluation, evaluation.comparisons):
+        rest = {key: value for key, value in row.items() if key != "interval"}
+        rows.append({**rest, "difference_interval": row["interval"]} if "interval" in row else rest)
+    note = "Difference: AUROC of the method less that of the other, with DeLong's interval and p, which take images as "
+    note += "independent. Where sources are few, trust the interval beside it, for which whole sources were drawn anew."
+    return from_records("comparisons", "Pairs of methods on the same images", rows, note)
+
+
+def _in_order(evaluation: Evaluation, records: Sequence[Json]) -> list[Json]:
+    """Those about the images as they are come first: a long table is cut on the page."""
+    return sorted(records, key=lambda one: one.get("transform", base(evaluation)) != base(evaluation))
 
 
 def _published(evaluation: Evaluation) -> Table:
@@ -178,46 +153,6 @@ def metric(row: Json, name: str) -> float | None:
     if found is None and name.startswith("tpr_at_fpr_"):
         found = (row.get("tpr_at_fpr") or {}).get(name.removeprefix("tpr_at_fpr_"))
     return found
-
-
-def from_records(name: str, title: str, records: Sequence[Json], note: str = "") -> Table:
-    """A column for each key, in the order of their first appearance; "x_interval" goes into the column of "x".
-
-    What is nested gets a column per inner key. Warnings and curves are left out: they are shown elsewhere.
-    """
-    flat = [dict(_flat(record)) for record in records]
-    keys = list(dict.fromkeys(key for record in flat for key in record))
-    keys = [key for key in keys if any(record.get(key) is not None for record in flat)]
-    return Table(name, title, tuple(map(_heading, keys)), tuple(tuple(one.get(key) for key in keys) for one in flat), note)
-
-
-def _flat(record: Mapping[str, object], above: str = "") -> Iterator[tuple[str, Cell]]:
-    for key, value in record.items():
-        name = f"{above}, {key}" if above else key
-        owner = key.removesuffix("_interval")
-        if key == "warning" or (owner != key and owner in record):
-            continue
-        if isinstance(value, Mapping):
-            if not any(isinstance(inner, list | tuple) and len(inner) > 2 for inner in value.values()):
-                yield from _flat(value, name)
-        elif isinstance(value, list | tuple):
-            if len(value) == 2 and all(isinstance(end, int | float) for end in value):
-                yield f"{name}, low", value[0]
-                yield f"{name}, high", value[1]
-            elif all(isinstance(one, str) for one in value):
-                yield name, ", ".join(value)
-        elif isinstance(value, bool):
-            yield name, "yes" if value else "no"
-        elif value is None or isinstance(value, str | int | float):
-            yield name, _measured(record, key)
-
-
-def _measured(record: Mapping[str, object], key: str) -> Cell:
-    return within(dict(record), key)
-
-
-def _heading(key: str) -> str:
-    return ", ".join(_WORDS.get(part, part.replace("_", " ")) for part in key.split(", "))
 
 
 def warnings(controls: Iterable[Json]) -> list[str]:

@@ -7,8 +7,8 @@ import re
 import pytest
 from hand_made import HOSTILE
 
+from forensic_cli.engine.evaluating.cells import Table, Within
 from forensic_cli.engine.evaluating.rendering import shown, to_csv, to_latex, to_markdown
-from forensic_cli.engine.evaluating.tables import Table, Within
 
 TABLE = Table(
     "some",

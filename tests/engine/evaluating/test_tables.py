@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from hand_made import evaluation, image, pictures
 
-from forensic_cli.engine.evaluating.tables import WIDE, Within, from_records, metric, tables, warnings
+from forensic_cli.engine.evaluating.cells import WIDE, Within, from_records
+from forensic_cli.engine.evaluating.comparing import comparisons, kinds
+from forensic_cli.engine.evaluating.rows import rows
+from forensic_cli.engine.evaluating.tables import metric, tables, warnings
 
 
 def cells(table):
@@ -25,9 +28,37 @@ def test_each_number_is_that_of_its_row():
         if generator == "(mean)":
             assert robustness[method][transform].value == row["auroc"]
     assert made["auroc"].header == ("method", "flux", "midjourney", "sdxl", "(mean)", "(pooled)")
+    pooled = next(
+        row for row in one.rows if (row["method"], row["transform"], row["generator"]) == ("rigid", "none", "(pooled)")
+    )
     summary = cells(made["summary"])["rigid"]
-    assert summary["accuracy at 0.5 (uncalibrated)"] == metric(one.rows[-2], "accuracy_0.5") or summary["AP"] is not None
-    assert "Accuracy at 0.5 is uncalibrated" in made["summary"].note
+    assert summary["accuracy at 0.5 (uncalibrated)"] == pooled["accuracy_0.5"]
+    assert (summary["AP"], summary["found at 5 % FPR"]) == (pooled["ap"], pooled["tpr_at_fpr"]["0.05"])
+    assert "0.5 is uncalibrated" in made["summary"].note
+
+
+def test_what_is_measured_is_what_is_shown():
+    """With the real rows, which have more keys than the contract asks for."""
+    one = evaluation(pictures(80, 20))
+    given = (one.images, one.transforms, one.scores)
+    measured = rows(*given, one.units, draws=20)
+    made = tables(evaluation(one.images, rows=measured, kinds=kinds(*given), comparisons=comparisons(*given, draws=20)))
+    assert [type(cell) for cell in made["auroc"].rows[0]] == [str, *[Within] * 5]
+    assert isinstance(cells(made["summary"])["commfor.lite"]["found at 5 % FPR"], Within)
+    assert all(isinstance(value, Within | float | int) for value in cells(made["summary"])["commfor.lite"].values())
+    flagged = made["kinds"]
+    assert (
+        flagged.header
+        == ("method", "transform", "kind", "images", "flagged at 1 % FPR", "flagged at 5 % FPR")[:4] + flagged.header[4:]
+    )
+    assert flagged.header[-1] == "flagged at 5 % FPR"
+    assert {row[1] for row in flagged.rows[:4]} == {"none"}
+    assert {row[2] for row in flagged.rows} == {"photograph", "handmade: painting"}
+    pairs = made["comparisons"]
+    assert pairs.header[:6] == ("transform", "method", "other", "n photographs", "n generated", "AUROC")
+    assert pairs.header[6:9] == ("AUROC of the other", "difference", "p")
+    assert pairs.rows[0][0] == "none"
+    assert isinstance(pairs.rows[0][7], Within)
 
 
 def test_many_generators_go_down_the_side():
