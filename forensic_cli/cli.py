@@ -22,6 +22,8 @@ COMMANDS = {
     "methods": "methods",
     "weights": "weights",
     "report": "report",
+    "calibrate": "calibrate",
+    "evaluate": "evaluate",
     "train": "train",
     "export-onnx": "export_onnx",
     "doctor": "doctor",

@@ -147,6 +147,9 @@ class Detector:
     libraries: ClassVar[tuple[str, ...]] = ()
     """Distributions whose version a score depends on ("torch"): recorded, and a stored score of another is not used."""
 
+    unit: ClassVar[Literal["", "log-odds", "probability"]] = ""
+    """What the score is, if it claims more than an order: log-odds or probability of "generated"."""
+
     light: ClassVar[bool] = False
     """Whether it can do without torch on a CPU: the host then does not import it, which takes seconds."""
 

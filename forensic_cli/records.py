@@ -103,10 +103,23 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class Stability:
+    """The lowest and the highest score of an image and of `versions` re-encoded or resized copies of it."""
+
+    low: float
+    high: float
+    versions: int
+
+    def to_json(self) -> Json:
+        return {"low": self.low, "high": self.high, "versions": self.versions}
+
+
+@dataclass(frozen=True)
 class Finding:
     """What one method found in one image.
 
-    `score`: higher means more likely generated. `seconds`: its share of the batch, when it was computed.
+    `score`: higher means more likely generated. `p_value`, `llr` (base 10): against a calibration. `seconds`: its share of
+    the batch, when it was computed.
     """
 
     method: str
@@ -118,6 +131,7 @@ class Finding:
     heatmap: str | None = None
     seconds: float | None = None
     error: str | None = None
+    stability: Stability | None = None
 
     def to_json(self) -> Json:
         return {
@@ -130,22 +144,30 @@ class Finding:
             "heatmap": self.heatmap,
             "seconds": self.seconds,
             "error": self.error,
+            "stability": self.stability and self.stability.to_json(),
         }
 
     @classmethod
     def from_json(cls, row: Json) -> Finding:
-        return cls(**{**row, "claims": tuple(Claim(**claim) for claim in row["claims"])})
+        claims = tuple(Claim(**claim) for claim in row["claims"])
+        stability = row.get("stability")
+        return cls(**{**row, "claims": claims, "stability": stability and Stability(**stability)})
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The answer for one image; `unflagged` is not "authentic". `basis`: "provenance" (its claims) or "scores"."""
+    """The answer for one image; `unflagged` is not "authentic". `basis`: "provenance" (its claims) or "scores".
+
+    `p_value`: conformal, of all calibrated methods together. `q_value`: Benjamini and Hochberg's, over the run. `llr`:
+    base 10, where one method alone has one. `reason`: why it is inconclusive.
+    """
 
     label: Label
     basis: str
     p_value: float | None = None
     q_value: float | None = None
     llr: float | None = None
+    reason: str | None = None
 
     def to_json(self) -> Json:
         return {
@@ -154,6 +176,7 @@ class Verdict:
             "p_value": self.p_value,
             "q_value": self.q_value,
             "llr": self.llr,
+            "reason": self.reason,
         }
 
 

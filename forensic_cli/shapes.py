@@ -3,16 +3,16 @@
 import functools
 import reprlib
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from forensic_cli.records import FileRecord, Run
+from forensic_cli.records import FileRecord, Finding, Run, Verdict
 
 _Reader = Callable[[Any], Any]
 
 _UNWRITTEN = (FileRecord, "from_store")
-_LATER = (Run, "libraries")  # reports without it are valid
+_LATER = {(Run, "libraries"), (Finding, "stability"), (Verdict, "reason")}  # reports without them are valid
 
 
 class WrongShape(Exception):
@@ -45,7 +45,7 @@ def _reader(kind: Any) -> _Reader:
     if is_dataclass(kind):
         hints = {name: hint for name, hint in get_type_hints(kind).items() if (kind, name) != _UNWRITTEN}
         return functools.partial(_record, kind, {name: _reader(hint) for name, hint in hints.items()})
-    return {str: _string, int: _whole, float: _number, dict: _object}[origin or kind]
+    return {str: _string, int: _whole, float: _number, dict: _object, Mapping: _object}[origin or kind]
 
 
 def _record(kind: Any, readers: dict[str, _Reader], value: Any) -> Any:
@@ -58,7 +58,7 @@ def _record(kind: Any, readers: dict[str, _Reader], value: Any) -> Any:
             except WrongShape as wrong:
                 wrong.trail.append(f".{name}")
                 raise
-        elif (kind, name) != _LATER:
+        elif (kind, name) not in _LATER:
             raise WrongShape(f"has no {name!r}")
     return kind(**fields)
 

@@ -19,7 +19,7 @@ FLOORS = [
         *("abilities", "classifier", "statistics"),
     },
     {"paths", "images", "weights", "store", "writing", "reading", "transforms"},
-    {"features", "bundles", "datasets"},
+    {"features", "bundles", "datasets", "profiles", "recipes"},
     {"training"},
     {"plugins"},
     {"engine", "contract"},

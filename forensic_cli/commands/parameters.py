@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -39,6 +39,32 @@ Format = Annotated[
         autocompletion=completion.formats,
     ),
 ]
+Methods = Annotated[
+    list[str] | None,
+    typer.Option("--methods", "-m", metavar="A,B", help="Methods to run.", autocompletion=completion.methods),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="METHOD.OPTION=VALUE", help="Set an option of a method. Repeatable."),
+]
+WeightsOf = Annotated[
+    list[str] | None,
+    typer.Option("--weights", metavar="METHOD=SOURCE", help="Folder, file or hub repository of weights. Repeatable."),
+]
+Device = Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")]
+RequireGpu = Annotated[bool, typer.Option("--require-gpu", help="Fail rather than run a network on the CPU.")]
+Dtype = Annotated[Literal["auto", "float32", "bfloat16", "float16"], typer.Option(help="Number format; auto is float32.")]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="Images per batch. [8 on the CPU, else 32; halved if out of memory]"),
+]
+Workers = Annotated[int | None, typer.Option(min=1, metavar="N", help="Threads that read and decode. [CPU cores]")]
+Seed = Annotated[int, typer.Option(metavar="N", help="Seed of everything random.")]
+StoreFile = Annotated[
+    Path | None,
+    typer.Option("--store", metavar="FILE", help="Where finished scores are kept. [scores.sqlite in the user's cache]"),
+]
+NoStore = Annotated[bool, typer.Option("--no-store", help="Compute everything anew and keep nothing.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Never touch the network.")]
 
 

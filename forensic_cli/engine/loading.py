@@ -3,7 +3,7 @@
 import os
 import time
 from collections import deque
-from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -124,16 +124,29 @@ class Feed:
         return False
 
 
+Read = Callable[[str], tuple[bytes, os.stat_result]]
+
+
 class Loader:
-    """Brings files to the methods of one run; what the store knows of the methods in `anew` is not asked for."""
+    """Brings files to the methods of one run; what the store knows of the methods in `anew` is not asked for.
+
+    `read` gives a file's bytes and its status when they were read.
+    """
 
     def __init__(
-        self, methods: Sequence[Method], store: Forgiving, workers: int, ahead: int, anew: Collection[str] = ()
+        self,
+        methods: Sequence[Method],
+        store: Forgiving,
+        workers: int,
+        ahead: int,
+        anew: Collection[str] = (),
+        read: Read = images.read,
     ) -> None:
         self._names = {method.name for method in methods}
         self._keys = {method.name: method.key for method in methods if method.name not in anew}
         self._pixels = {method.name for method in methods if method.looks_at_pixels}
         self._store = store
+        self._read = read
         self._workers = workers
         self._ahead = ahead + workers
         self._budget = Budget(_BUDGET)
@@ -208,7 +221,7 @@ class Loader:
             held = candidate.stat.st_size
             self._budget.acquire(ticket, held)
             loaded.read_at = time.time_ns()
-            content, loaded.stat = images.read(candidate.path)
+            content, loaded.stat = self._read(candidate.path)
             loaded.sha256 = images.digest(content)
             header = images.probe(content)
             loaded.ref = ImageRef(candidate.path, loaded.sha256, len(content), header.format, header.width, header.height)

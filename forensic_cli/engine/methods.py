@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -78,6 +78,11 @@ def prepare(chosen: Sequence[Offer], settings: Settings, session: Session) -> li
     if all(method.error for method in methods):
         raise WeightsError(methods[0].error or "")
     return methods
+
+
+def labelled(offer: Offer, settings: Mapping[str, str], session: Session, label: str) -> Method:
+    """One detector under a name of its own, so that several settings of it can stand in one table."""
+    return replace(_prepare(offer, settings, session), name=label)
 
 
 def _prepare(offer: Offer, settings: Mapping[str, str], session: Session) -> Method:

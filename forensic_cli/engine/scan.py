@@ -1,18 +1,22 @@
 """The scan: everything found goes in, one record for each comes out, in order, and finished work is kept at once."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
+from typing import get_args
 
 from forensic_cli.detector import Session
 from forensic_cli.engine.examining import Examiner, Results, Runtime
 from forensic_cli.engine.heatmaps import Heatmaps
 from forensic_cli.engine.loading import Found, Loaded, Loader
 from forensic_cli.engine.methods import Method
+from forensic_cli.engine.versions import Versions, name
 from forensic_cli.errors import Stopped
-from forensic_cli.records import FileRecord, Finding, Summary, Verdict
+from forensic_cli.records import FileRecord, Finding, Label, Stability, Summary, Verdict
 from forensic_cli.store import AnyStore, Forgiving
+from forensic_cli.transforms import Transform
 
 _BATCH_BYTES = 512 << 20  # decoded images in one batch
 _BATCH_FILES = 512  # files of a batch that need no work
@@ -42,6 +46,11 @@ class Tally:
             seconds=round(perf_counter() - self.started, 3),
         )
 
+    def recount(self, records: Iterable[FileRecord]) -> None:
+        """Take the verdicts from `records`, which are known only now that all files have been seen."""
+        labels = Counter(record.verdict.label for record in records if record.verdict)
+        self.summary = replace(self.summary, **{name: labels[name] for name in get_args(Label)})
+
 
 def scan(
     found: Iterable[Found],
@@ -54,6 +63,7 @@ def scan(
     workers: int,
     strict: bool = False,
     heatmaps: Path | None = None,
+    copies: Sequence[Transform] = (),
     warn: Callable[[str], None] = lambda line: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[FileRecord]:
@@ -61,20 +71,24 @@ def scan(
 
     `stop` is asked between batches. A store that fails is left alone after one `warn`. If `strict`, raises Stopped after
     the first record of a file or a method that failed; what its batch found is kept. `heatmaps` is a folder for pictures
-    of where methods looked, which is not known to the store.
+    of where methods looked, which is not known to the store. `copies` of each image are scored too, for the range of its
+    score.
     Raises it too when no method is left whose weights could be loaded.
     """
     able = [method for method in methods if not method.error]
     kept = Forgiving(store, warn)
     pictures = Heatmaps(heatmaps, able, runtime.trace, warn)
     examiner = Examiner(session, able, runtime, batch_size, pictures.draw)
-    loading = Loader(able, kept, workers, 2 * batch_size, anew=pictures.methods).load(pictures.besides(found))
+    altered = Versions(able, copies, session, workers)
+    again = Examiner(session, able, runtime, batch_size)
+    everyone = [*able, *altered.methods]
+    loading = Loader(everyone, kept, workers, 2 * batch_size, anew=pictures.methods).load(pictures.besides(found))
     try:
-        for group in _groups(loading, examiner):
-            results = examiner.examine(group)
-            _save(kept, able, group, results)
+        for group in groups(loading, examiner):
+            results = [found | more for found, more in zip(examiner.examine(group), altered.examine(again, group), strict=True)]
+            save(kept, everyone, group, results)
             for loaded, fresh in zip(group, results, strict=True):
-                record = _record(loaded, pictures.added(loaded.sha256, fresh), methods)
+                record = _record(loaded, pictures.added(loaded.sha256, fresh), methods, copies)
                 yield record
                 if strict and record.failures:
                     raise Stopped(f"{record.path}: {record.failures[0]} (--strict stops at the first failure)")
@@ -87,7 +101,7 @@ def scan(
         loading.close()
 
 
-def _groups(loading: Iterable[Loaded | None], examiner: Examiner) -> Iterator[list[Loaded]]:
+def groups(loading: Iterable[Loaded | None], examiner: Examiner) -> Iterator[list[Loaded]]:
     """Consecutive files, as many as fit one batch of work; files that need none ride along.
 
     None says that the source is slow just now: what there is goes out, if only to let `stop` be asked.
@@ -109,7 +123,8 @@ def _groups(loading: Iterable[Loaded | None], examiner: Examiner) -> Iterator[li
         yield group
 
 
-def _save(store: Forgiving, methods: Sequence[Method], group: Sequence[Loaded], results: Results) -> None:
+def save(store: Forgiving, methods: Sequence[Method], group: Sequence[Loaded], results: Results) -> None:
+    """Keep what is new, and the digests of the files that were read for it."""
     of = {method.name: method for method in methods}
     fresh = [
         (
@@ -126,10 +141,12 @@ def _save(store: Forgiving, methods: Sequence[Method], group: Sequence[Loaded], 
         store.save(fresh, files)
 
 
-def _record(loaded: Loaded, fresh: dict[str, Finding], methods: Sequence[Method]) -> FileRecord:
+def _record(
+    loaded: Loaded, fresh: dict[str, Finding], methods: Sequence[Method], copies: Sequence[Transform]
+) -> FileRecord:
     broken = {method.name: Finding(method.name, error=method.error) for method in methods if method.error}
     found = {**loaded.known, **fresh, **(broken if loaded.ref else {})}
-    findings = tuple(found[method.name] for method in methods if method.name in found)
+    findings = tuple(_ranged(found, method.name, copies) for method in methods if method.name in found)
     ref = loaded.ref
     return FileRecord(
         path=loaded.path,
@@ -140,17 +157,27 @@ def _record(loaded: Loaded, fresh: dict[str, Finding], methods: Sequence[Method]
         format=ref.format if ref else None,
         width=ref.width if ref else None,
         height=ref.height if ref else None,
-        verdict=judge(findings),
+        verdict=stated(findings),
         findings=findings,
         from_store=bool(loaded.known) and not fresh and loaded.status == "ok",
     )
 
 
-def judge(findings: Iterable[Finding]) -> Verdict | None:
+def _ranged(found: dict[str, Finding], method: str, copies: Sequence[Transform]) -> Finding:
+    """The finding with the range of its score over the copies that could be made and scored."""
+    finding = found[method]
+    others = [other.score for one in copies if (other := found.get(name(method, one))) and other.score is not None]
+    if finding.score is None or not others:
+        return finding
+    every = [finding.score, *others]
+    return replace(finding, stability=Stability(min(every), max(every), len(others)))
+
+
+def stated(findings: Iterable[Finding]) -> Verdict | None:
     """The verdict that statements alone allow: generated, if the file says so and nothing contradicts its signature.
 
     A claim whose signature is broken is evidence of tampering, not of generation. A claim of photography sets no label.
     """
     claims = [claim for finding in findings for claim in finding.claims]
-    stated = any(claim.kind == "generated" and claim.trust in ("trusted", "signed", "declared") for claim in claims)
-    return Verdict("generated", "provenance") if stated else None
+    says = any(claim.kind == "generated" and claim.trust in ("trusted", "signed", "declared") for claim in claims)
+    return Verdict("generated", "provenance") if says else None

@@ -64,8 +64,8 @@ def wild(image: np.ndarray, draw: random.Random) -> np.ndarray:
 
 
 def _resampled(image: np.ndarray, size: int, draw: random.Random) -> np.ndarray:
-    """A square of `size`: half of the time at native pixels, else resampled by 0.4 to 1.25."""
-    factor = draw.uniform(0.4, 1.25) if draw.random() < 0.5 else 1.0
+    """A square of `size`: one time in three at native pixels, else resampled by 0.4 to 1.25."""
+    factor = draw.uniform(0.4, 1.25) if draw.random() < 2 / 3 else 1.0
     side = min(round(size / factor), *image.shape[:2])
     part = _window(image, side, side, draw)
     return part if side == size else transforms.resize(part, size, size, draw.choice(_KERNELS))

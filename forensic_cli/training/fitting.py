@@ -27,7 +27,8 @@ class Plan:
     `warmup` is a share of the steps; `floor` the last learning rate over the highest; `average` the decay of the averaged
     weights per step (0: none); `smoothing` of the labels; `clip` the largest norm of the gradient; `precision` a word of
     accelerate's ("no", "fp16", "bf16"); `keep_every` the steps between two checkpoints, which are never more than five
-    minutes apart.
+    minutes apart. `members`: so many trainings of `steps` each, one after the other, all from the same start and none with
+    the batches of another; the result is the mean of their averaged weights.
     """
 
     steps: int
@@ -40,6 +41,12 @@ class Plan:
     clip: float
     precision: str = "no"
     keep_every: int = 100
+    members: int = 1
+
+    @property
+    def total(self) -> int:
+        """Steps of all members together."""
+        return self.steps * self.members
 
 
 @dataclass
@@ -65,7 +72,8 @@ Check = Callable[[nn.Module], dict[str, float]]
 
 
 def learning_rate(step: int, plan: Plan) -> float:
-    """Linear warm-up, then half a cosine down to `floor`, as a share of the highest."""
+    """Linear warm-up, then half a cosine down to `floor`, as a share of the highest; anew for each member."""
+    step %= plan.steps
     warm = max(1, round(plan.warmup * plan.steps))
     if step < warm:
         return (step + 1) / warm
@@ -108,6 +116,8 @@ class Fitting:
         ]
         optimizer = torch.optim.AdamW(groups, lr=plan.lr)
         self._model, self._optimizer = self._accelerator.prepare(net, optimizer)
+        self._start = {name: one.clone() for name, one in net.state_dict().items()} if plan.members > 1 else {}
+        self._sum: dict[str, torch.Tensor] = {}  # of the averaged weights of the members that are done
 
     @property
     def main(self) -> bool:
@@ -124,6 +134,7 @@ class Fitting:
         self._optimizer.load_state_dict(kept["optimizer"])
         if self._accelerator.scaler is not None and kept["scaler"]:
             self._accelerator.scaler.load_state_dict(kept["scaler"])
+        self._sum = kept["sum"]
         self.state = State(**kept["state"])
         self._last = (self.state.step, perf_counter())
         return True
@@ -131,9 +142,11 @@ class Fitting:
     def run(self, workers: int, watch: Watch, check: Check | None = None, check_every: int = 0) -> nn.Module:
         """Train to the end and return the averaged network. Raises TrainingError if the loss is no longer a number."""
         plan, state = self._plan, self.state
-        feed = Feed(self._steps, state.step, plan.steps, workers)
+        feed = Feed(self._steps, state.step, plan.total, workers)
         before, began = (state.seconds, state.waited), perf_counter()
         for drawn in feed:
+            if state.step and state.step % plan.steps == 0:
+                self._again()
             loss = self._step(drawn.crops, drawn.labels)
             if not math.isfinite(loss):
                 raise TrainingError(
@@ -142,18 +155,38 @@ class Fitting:
             state.step += 1
             state.recent.append(loss)
             smooth = sum(state.recent) / len(state.recent)
-            if state.step % 10 == 0 or state.step == plan.steps:
+            last = state.step == plan.total
+            if state.step % 10 == 0 or last:
                 state.losses.append([state.step, smooth, plan.lr * learning_rate(state.step - 1, plan)])
                 state.recent.clear()
-            due = state.step == plan.steps or (check_every and state.step % check_every == 0)
+            due = last or (check_every and state.step % check_every == 0)
             if check and self.main and due and (found := check(self.averaged)):
                 state.checks.append({"step": state.step, **found})
             state.seconds, state.waited = before[0] + perf_counter() - began, before[1] + feed.waited
             late = perf_counter() - self._last[1] >= _SELDOM
-            if late or state.step % plan.keep_every == 0 or state.step == plan.steps:
+            if late or state.step % plan.keep_every == 0 or last:
                 self._keep()
-            watch(state.step, plan.steps, smooth, state.waited / max(state.seconds, 1e-9), drawn.problems)
-        return self.averaged
+            watch(state.step, plan.total, smooth, state.waited / max(state.seconds, 1e-9), drawn.problems)
+        return self._mean()
+
+    def _again(self) -> None:
+        """The next member begins where the first began."""
+        self._sum = self._summed()
+        for net in (self._net, self.averaged):
+            net.load_state_dict(self._start)
+        self._optimizer.state.clear()
+
+    def _summed(self) -> dict[str, torch.Tensor]:
+        """The averaged weights of this member and of those before it, added up."""
+        own = {name: one.detach().cpu().clone() for name, one in self.averaged.state_dict().items()}
+        return {name: one + self._sum[name] if self._sum else one for name, one in own.items()}
+
+    def _mean(self) -> nn.Module:
+        if self._plan.members == 1:
+            return self.averaged
+        mean = copy.deepcopy(self.averaged)
+        mean.load_state_dict({name: one / self._plan.members for name, one in self._summed().items()})
+        return mean
 
     def _kept(self) -> str:
         last = self._last[0]
@@ -180,7 +213,7 @@ class Fitting:
 
     @torch.no_grad()
     def _average(self) -> None:
-        step = self.state.step
+        step = self.state.step % self._plan.steps
         decay = min(self._plan.average, (1 + step) / (10 + step)) if self._plan.average else 0.0
         for mine, theirs in (
             (self.averaged.parameters(), self._net.parameters()),
@@ -203,6 +236,7 @@ class Fitting:
             "averaged": self.averaged.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "scaler": scaler.state_dict() if scaler is not None else None,
+            "sum": self._sum,
             "state": asdict(self.state),
         }
         with atomic(self._file) as stream:

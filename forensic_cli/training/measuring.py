@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 
-from forensic_cli import images, transforms
+from forensic_cli import __version__, images, transforms
 from forensic_cli.classifier import Threshold
 from forensic_cli.datasets import Labelled, content
 from forensic_cli.datasets.labelled import HANDMADE
@@ -19,9 +20,12 @@ from forensic_cli.errors import ForensicError, TrainingError
 from forensic_cli.features.networks import Network, pooled, run
 from forensic_cli.features.windows import cut
 from forensic_cli.formats import NotAnImage
-from forensic_cli.statistics import ranking
+from forensic_cli.profiles import Calibrated, Profile, Sample
+from forensic_cli.records import ImageRef, MethodUse
+from forensic_cli.statistics import ranking, shares
 from forensic_cli.statistics.controls import Outside, zero_pixel
 from forensic_cli.statistics.intervals import clopper_pearson
+from forensic_cli.statistics.resampling import Scored, bootstrap
 
 Transform = Callable[[np.ndarray], np.ndarray]
 
@@ -32,8 +36,8 @@ CONDITIONS: dict[str, Transform] = {
     "halved, jpeg:85": lambda image: transforms.jpeg(transforms.halve(image), 85),
 }
 RATES = (0.001, 0.01, 0.05, 0.1)
+_TOLD = (0.01, 0.05)  # FPRs at which TPRs are told
 _TOGETHER = 16
-_FEWEST = 5  # images of a generator or kind that make a row of their own
 
 
 @dataclass(frozen=True)
@@ -57,17 +61,22 @@ class Measured:
             "kinds": self.kinds,
         }
 
-    def calibration(self) -> dict[str, Any]:
-        """The scores of the photographs, with where they come from, so that a verdict can be calibrated from them."""
+    def profile(self, method: str, command: str, seed: int) -> Profile:
+        """The scores of the photographs, from which a scan's verdicts are drawn; to lie beside the weights."""
         real, _ = _split(self.items, self.scores)
-        rows = sorted((float(self.scores[one]), self.items[one].source, self.items[one].kind) for one in real)
-        sources = sorted({source for _, source, _ in rows})
-        return {
-            "schema": "forensic/photographs/1",
-            "sources": sources,
-            "scores": [round(score, 4) for score, _, _ in rows],
-            "source": [sources.index(source) for _, source, _ in rows],
-        }
+        use = MethodUse(method, "forensic-cli", __version__, {}, ())
+        sources = sorted({self.items[one].source for one in real})
+        return Profile(
+            forensic=__version__,
+            made=datetime.now(UTC).isoformat(timespec="seconds"),
+            command=command,
+            seed=seed,
+            device=None,
+            dtype=None,
+            photographs=Sample.of(list(_refs([self.items[one] for one in real])), 0, sources),
+            generated=None,
+            methods={method: Calibrated.of(use, np.round(self.scores[real], 4), beside=True)},
+        )
 
 
 def measure(network: Network, known: Sequence[Labelled], unseen: Sequence[Labelled]) -> Measured:
@@ -110,6 +119,13 @@ def _outside(items: Sequence[Labelled]) -> list[Outside]:
     return found
 
 
+def _refs(items: Iterable[Labelled]) -> Iterator[ImageRef]:
+    for item in items:
+        data = content(item)
+        header = images.probe(data)
+        yield ImageRef(item.path, images.digest(data), len(data), header.format, header.width, header.height)
+
+
 def score(network: Network, items: Sequence[Labelled], transform: Transform = CONDITIONS["native"]) -> np.ndarray:
     """Log-odds of each image after `transform`, NaN where it cannot be read: (N,)."""
     found = np.full(len(items), np.nan)
@@ -145,10 +161,10 @@ def table(items: Sequence[Labelled], scores: np.ndarray, limits: Sequence[Thresh
     `over` is the share of photographs and of generated images above each threshold of the native images.
     """
     real, generated = _split(items, scores)
-    found: dict[str, Any] = dict(ranking.summary(scores[real], scores[generated]))
-    sources = ([items[index].source for index in real], [items[index].source for index in generated])
-    for name, interval in ranking.bootstrap(ranking.summary, scores[real], scores[generated], sources).items():
-        found[f"{name}_interval"] = list(interval)
+    found: dict[str, Any] = {}
+    of = [Scored(scores[some], [items[index].source for index in some]) for some in (real, generated)]
+    for name, one in bootstrap(of[0], {"": of[1]}, _TOLD)[""].items():
+        found |= {name: one.value, f"{name}_interval": list(one.interval)}
     over = {f"{one.fpr:g}": [float(np.mean(scores[some] > one.score)) for some in (real, generated)] for one in limits}
     return found | {"n_real": len(real), "n_generated": len(generated), "over": over}
 
@@ -158,7 +174,7 @@ def by_generator(items: Sequence[Labelled], scores: np.ndarray) -> list[dict[str
     real, generated = _split(items, scores)
     limit = ranking.threshold_at(scores[real], 0.05)
     rows = []
-    for name, some in _grouped((items[index].generator or items[index].source, index) for index in generated):
+    for name, some in shares.grouped((items[index].generator or items[index].source, index) for index in generated):
         hits = int((scores[some] > limit).sum())
         rows.append(
             {
@@ -174,16 +190,8 @@ def by_generator(items: Sequence[Labelled], scores: np.ndarray) -> list[dict[str
 
 def by_kind(items: Sequence[Labelled], scores: np.ndarray, limits: Sequence[Threshold]) -> list[dict[str, Any]]:
     """How many of each kind of picture that is not generated lie above each threshold."""
-    rows = []
     others = [index for index, item in enumerate(items) if not item.generated and np.isfinite(scores[index])]
-    for name, some in _grouped((items[index].kind, index) for index in others):
-        row: dict[str, Any] = {"kind": name, "n": len(some)}
-        for limit in limits:
-            hits = int((scores[some] > limit.score).sum())
-            row[f"over_{limit.fpr:g}"] = hits / len(some)
-            row[f"over_{limit.fpr:g}_interval"] = list(clopper_pearson(hits, len(some)))
-        rows.append(row)
-    return rows
+    return shares.over([items[index].kind for index in others], scores[others], {one.fpr: one.score for one in limits})
 
 
 def _split(items: Sequence[Labelled], scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -192,15 +200,3 @@ def _split(items: Sequence[Labelled], scores: np.ndarray) -> tuple[np.ndarray, n
     generated = np.array([item.generated for item in items], bool)
     handmade = np.array([item.label == HANDMADE for item in items], bool)
     return np.flatnonzero(usable & ~generated & ~handmade), np.flatnonzero(usable & generated)
-
-
-def _grouped(pairs: Iterable[tuple[str, int]]) -> Iterator[tuple[str, list[int]]]:
-    """Groups of at least a few, largest first; the rest together."""
-    groups: dict[str, list[int]] = {}
-    for name, index in pairs:
-        groups.setdefault(name, []).append(index)
-    small = sorted(index for some in groups.values() if len(some) < _FEWEST for index in some)
-    large = {name: some for name, some in groups.items() if len(some) >= _FEWEST}
-    yield from sorted(large.items(), key=lambda pair: (-len(pair[1]), pair[0]))
-    if small:
-        yield "(all others)", small

@@ -14,8 +14,8 @@ from forensic_cli.text import visible
 Cell = str | int | float | None
 
 _FILE = ("path", "sha256", "bytes", "format", "width", "height", "status", "reason")
-_VERDICT = ("label", "basis", "p_value", "q_value", "llr")
-_METHOD = ("score", "p_value", "llr", "verdict", "claims", "heatmap", "seconds", "error")
+_VERDICT = ("label", "basis", "p_value", "q_value", "llr", "reason")
+_METHOD = ("score", "p_value", "llr", "verdict", "claims", "heatmap", "seconds", "error", "lowest", "highest")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a cell that starts so is run by a spreadsheet
 
 
@@ -25,7 +25,7 @@ class CsvReport(Report):
     def write(self, scan: Scan, stream: BinaryIO) -> None:
         methods = [method.name for method in scan.run.methods]
         writer = csv.writer(codecs.getwriter("utf-8")(stream))
-        header = [*_FILE, "verdict_label", "verdict_basis", "p_value", "q_value", "llr"]
+        header = [*_FILE, "verdict_label", "verdict_basis", "p_value", "q_value", "llr", "verdict_reason"]
         writer.writerow([_cell(name) for name in header + [f"{name}_{part}" for name in methods for part in _METHOD]])
         for record in scan.records():
             writer.writerow([_cell(value) for value in _values(record, methods)])
@@ -38,7 +38,9 @@ def _values(record: FileRecord, methods: Iterable[str]) -> Iterable[Cell]:
     for method in methods:
         finding = findings.pop(method, None) or Finding(method)
         claims = " | ".join(f"{claim.kind}/{claim.trust}: {claim.statement}" for claim in finding.claims)
-        yield from (claims if part == "claims" else getattr(finding, part) for part in _METHOD)
+        ends = {"lowest": getattr(finding.stability, "low", None), "highest": getattr(finding.stability, "high", None)}
+        made = {"claims": claims, **ends}
+        yield from (made[part] if part in made else getattr(finding, part) for part in _METHOD)
     if findings:
         stranger = visible(", ".join(findings))
         raise ReportError(f"{visible(record.path)}: has a finding by {stranger}, which the run does not list")

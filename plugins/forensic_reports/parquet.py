@@ -34,10 +34,11 @@ def _schema() -> Any:
         return pa.struct([pa.field(name, kind) for name, kind in fields.items()])
 
     text, whole, number = pa.string(), pa.int64(), pa.float64()
-    verdict = struct(label=text, basis=text, p_value=number, q_value=number, llr=number)
+    verdict = struct(label=text, basis=text, p_value=number, q_value=number, llr=number, reason=text)
     claims = pa.list_(struct(kind=text, statement=text, source=text, trust=text))
     numbers = {"score": number, "p_value": number, "llr": number}
     rest = {"verdict": text, "claims": claims, "heatmap": text, "seconds": number, "error": text}
+    rest["stability"] = struct(low=number, high=number, versions=whole)
     findings = pa.list_(struct(method=text, **numbers, **rest))
     file = {"path": text, "sha256": text, "bytes": whole, "format": text, "width": whole, "height": whole}
     row = {**file, "status": text, "reason": text, "verdict": verdict, "findings": findings}

@@ -24,6 +24,7 @@ def build(classifier: Classifier) -> Any:
 class Baseline(Detector):
     """A classifier by its record. Its options have at least `weights`, without which nothing is known of it."""
 
+    unit = "log-odds"
     libraries = ("torch", "timm", "onnxruntime-gpu", "onnxruntime")
     published: ClassVar[Classifier]
 

@@ -9,6 +9,8 @@ from typing import Annotated, Any, ClassVar
 from forensic_cli import Detector, Weights, hookimpl
 from forensic_cli.classifier import Classifier, Look
 from forensic_cli.features.networks import Build
+from forensic_cli.profiles import CALIBRATION, Profile, read
+from forensic_cli.weights import locate
 from forensic_detectors.baselines.baseline import Baseline, Mapped
 from forensic_detectors.commfor.recipes import LiteRecipe, Recipe
 
@@ -57,6 +59,11 @@ class Commfor(Baseline):
     @property
     def build(self) -> Build:
         return build
+
+    def calibration(self) -> Profile | None:
+        """What the photographs scored that were held out when the network was trained."""
+        place = locate(self.options.weights, offline=True).path / CALIBRATION
+        return read(place) if place.is_file() else None
 
     @classmethod
     def train(cls, job: Any) -> Path | None:

@@ -21,6 +21,9 @@ WeightDecay = Annotated[float, "weight decay of matrices"]
 Warmup = Annotated[float, "share of the steps until the learning rate is reached"]
 Average = Annotated[float, "decay per step of the averaged weights; 0 keeps the last"]
 Smoothing = Annotated[float, "label smoothing"]
+Members = Annotated[int, "trainings of so many steps each, of which the weights are averaged"]
+Dropout = Annotated[float, "share of the features before the last layer that is dropped in training"]
+Depth = Annotated[float, "share of the blocks that are skipped in training, rising from the first to the last"]
 Handmade = Annotated[float, "how often pictures made by hand are drawn, relative to photographs"]
 Crops = Annotated[Literal[1, 5], "crops per image when it is used"]
 Window = Annotated[int | None, "side of those crops; none: the size"]
@@ -42,12 +45,15 @@ class Recipe:
     normalise: Normalise = "imagenet"
     augment: Augment = "paper"
     repeats: Annotated[int, "augment=paper: how often an operation is drawn at most"] = 2
+    members: Members = 1
     steps: Steps = 52_000
     batch: Batch = 512
     lr: Lr = 2e-5
     weight_decay: WeightDecay = 0.01
     warmup: Warmup = 0.2
     floor: Annotated[float, "last learning rate over the highest"] = 0.001
+    dropout: Dropout = 0.0
+    depth: Depth = 0.0
     average: Average = 0.0
     smoothing: Smoothing = 0.0
     clip: Annotated[float, "largest norm of the gradient; 0 for none"] = 1.0
@@ -58,8 +64,10 @@ class Recipe:
     graph: Graph = False
 
     def __post_init__(self) -> None:
-        if self.size < 32 or self.steps < 1 or self.batch < 2 or self.repeats < 0:
-            raise ValueError("size must be at least 32, steps 1, batch 2 and repeats 0")
+        if self.size < 32 or self.steps < 1 or self.batch < 2 or self.repeats < 0 or self.members < 1:
+            raise ValueError("size must be at least 32, steps and members 1, batch 2 and repeats 0")
+        if not (0 <= self.dropout < 1 and 0 <= self.depth < 1):
+            raise ValueError("dropout and depth lie in [0, 1)")
         if not (0 < self.lr <= 1 and 0 <= self.warmup < 1 and 0 <= self.average < 1 and 0 <= self.smoothing < 1):
             raise ValueError("lr lies in (0, 1]; warmup, average and smoothing in [0, 1)")
         if min(self.weight_decay, self.floor, self.clip, self.handmade) < 0 or (
@@ -85,11 +93,14 @@ class LiteRecipe(Recipe):
     normalise: Normalise = "backbone"
     folded: Folded = True
     augment: Augment = "wild"
-    steps: Steps = 3600
+    members: Members = 3
+    steps: Steps = 1400
     batch: Batch = 32
     lr: Lr = 3e-4
     weight_decay: WeightDecay = 0.02
     warmup: Warmup = 0.03
+    dropout: Dropout = 0.2
+    depth: Depth = 0.1
     average: Average = 0.998
     smoothing: Smoothing = 0.04
     handmade: Handmade = 1.5

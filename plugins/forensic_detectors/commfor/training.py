@@ -22,6 +22,7 @@ from forensic_cli.datasets.labelled import HANDMADE, PHOTOGRAPH
 from forensic_cli.errors import TrainingError
 from forensic_cli.features.networks import GRAPH
 from forensic_cli.features.torch_network import Scorer, TorchNetwork
+from forensic_cli.profiles import CALIBRATION
 from forensic_cli.statistics.ranking import auroc
 from forensic_cli.training.card import Card, write_card
 from forensic_cli.training.curves import draw_curves
@@ -60,9 +61,9 @@ def train(job: TrainingJob) -> Path | None:
     resumed = fitting.resume()
     share = len(unseen) / (len(known) + len(unseen))
     job.say(f"{len(known):,} images to train on, {len(unseen):,} ({share:.0%}) held out, whole sources and generators")
-    done = f"after step {fitting.state.step:,} of {recipe.steps:,}"
+    done = f"after step {fitting.state.step:,} of {recipe.steps * recipe.members:,}"
     job.say(f"starts from {origin}" if not resumed else f"goes on {done}")
-    often = max(_CHECK_EVERY, recipe.steps // 10)
+    often = max(_CHECK_EVERY, recipe.steps // 6)
     averaged: Any = fitting.run(job.workers, job.watch, _check(job, classifier, unseen), often)
     if not fitting.main:
         return job.folder
@@ -76,7 +77,7 @@ def train(job: TrainingJob) -> Path | None:
         classifier = replace(classifier, thresholds=measured.thresholds)
         write_config(classifier, job.folder)
         _write(job.folder / "metrics.json", measured.to_json())
-        _write(job.folder / "calibration.json", measured.calibration())
+        measured.profile(job.method, job.command, job.session.seed).write(job.folder / CALIBRATION)
     if recipe.graph:
         write_graph(job.folder, stored.scorer, classifier)
     record = _record(job, recipe, known, unseen, origin) | asdict(fitting.state)
@@ -98,7 +99,7 @@ def _finished(job: TrainingJob, recipe: Recipe, *, measured: bool) -> bool:
     except (OSError, ValueError):
         return False
     kept = checkpoint(job.folder / CHECKPOINT, _identity(job, recipe))
-    if kept is None or kept["state"]["step"] != recipe.steps:
+    if kept is None or kept["state"]["step"] != recipe.steps * recipe.members:
         return False
     return isinstance(record, dict) and record.items() >= kept["state"].items()
 
@@ -135,6 +136,8 @@ def describe(recipe: Recipe) -> Classifier:
                 f"{recipe.backbone} sees the size that it was trained on alone: leave window={look.size} out"
             )
         look = replace(look, whole=False)
+    dropped = {"drop_rate": recipe.dropout, "drop_path_rate": recipe.depth}
+    settings += tuple((name, share) for name, share in dropped.items() if share)
     if recipe.folded:
         building.check_fold(recipe.backbone, recipe.size, dict(settings))
         settings += (("folded", True),)
@@ -163,6 +166,7 @@ def _fitting(job: TrainingJob, recipe: Recipe, scorer: Scorer, known: Sequence[L
         smoothing=recipe.smoothing,
         clip=recipe.clip,
         precision=_PRECISION[job.session.dtype],
+        members=recipe.members,
     )
     weights = {"handmade": recipe.handmade} if any(item.label == HANDMADE for item in known) else {}
     sampler = Sampler(known, recipe.batch, seed, weights=weights)

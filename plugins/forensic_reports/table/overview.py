@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from forensic_cli import Scan
-from forensic_cli.records import FileRecord
+from forensic_cli.records import FileRecord, Json
 from forensic_reports.table.facts import (
     ORIGIN,
     claims_of,
@@ -36,6 +36,7 @@ class Overview:
     def __init__(self, scan: Scan) -> None:
         self.shown = 0
         self._from_store = scan.summary.from_store
+        self._calibration = scan.run.calibration
         self._cut_short = bool(scan.run.started) and scan.run.finished is None
         self._unreadable = self._asked = self._stated = self._silent = 0
         self._words: Counter[str] = Counter()
@@ -141,6 +142,8 @@ class Overview:
                 f"A higher score means more likely generated{rank}. Without calibration a score only ranks and is no "
                 "verdict: compare it with the scores of photographs of the same kind."
             )
+        if self._calibration and self._calibrated:
+            yield from rates(self._calibration)
         words = [f"“{word}”" for word in ("unflagged", "no verdict") if self._words[word]]
         if words:
             yield f"{' and '.join(words)} {'do' if len(words) > 1 else 'does'} not mean authentic."
@@ -155,6 +158,22 @@ class Overview:
             return f"none of the {self.shown:,} files says anything of its origin"
         say, their = ("says", "its") if self._silent == 1 else ("say", "their")
         return f"{self._silent:,} of {self.shown:,} files {say} nothing of {their} origin"
+
+
+def rates(calibration: Json) -> Iterator[str]:
+    """How often the verdicts are wrong, on which photographs that was measured, and what would be better."""
+    try:
+        fpr, fdr, methods = calibration["fpr"], calibration["fdr"], calibration["methods"]
+        whose = " and ".join(f"the {one['photographs']:,} photographs of {safe(one['source'])}" for one in methods.values())
+        own = any(one["source"].endswith("own") for one in methods.values())
+    except (KeyError, TypeError, AttributeError):  # a report by somebody else
+        return
+    if fdr is None:
+        yield f"By scores at most {fpr:.1%} of photographs like {whose} are called “generated” (95 % confidence)."
+    else:
+        yield f"Of those called “generated” by scores at most {fdr:.1%} are expected to be photographs, if these are like {whose}."
+    if own:
+        yield "For a rate that holds for photographs like yours: forensic calibrate PHOTOS -o profile.json."
 
 
 def _images(number: int) -> str:

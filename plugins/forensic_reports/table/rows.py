@@ -136,9 +136,10 @@ def _evidence(record: FileRecord, alone: bool) -> Iterator[tuple[str, str]]:
         yield f"could not be read: {safe(record.reason or 'no reason given')}", "red"
     verdict = record.verdict
     if verdict and verdict.basis != "provenance" and verdict.label != "unflagged":
-        numbers = {"p": verdict.p_value, "q": verdict.q_value, "log likelihood ratio": verdict.llr}
+        numbers = {"p": verdict.p_value, "q": verdict.q_value, "log10 likelihood ratio": verdict.llr}
         known = [f"{name} {number:.2g}" for name, number in numbers.items() if number is not None]
-        yield f"{verdict.label} by {safe(verdict.basis)}: {', '.join(known)}".removesuffix(": "), ""
+        line = f"{verdict.label} by {safe(verdict.basis)}: {', '.join(known)}".removesuffix(": ")
+        yield line + (f"; {safe(verdict.reason)}" if verdict.reason else ""), ""
     claims = sorted(claims_of(record), key=_weight)
     for claim in claims if alone else _strongest(claims):
         trust = f" ({claim.trust})" if claim.trust in TRUST else ""

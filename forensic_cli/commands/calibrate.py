@@ -1,0 +1,177 @@
+"""`forensic calibrate`: what photographs like the user's own score, so that a scan can say how often it is wrong."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from forensic_cli.commands.parameters import (
+    BatchSize,
+    Debug,
+    Device,
+    Dtype,
+    Methods,
+    NoStore,
+    Offline,
+    PluginFiles,
+    RequireGpu,
+    Seed,
+    Set,
+    StoreFile,
+    WeightsOf,
+    Workers,
+)
+from forensic_cli.commands.prepared import Prepared, Typed
+from forensic_cli.status import Status
+
+if TYPE_CHECKING:
+    from forensic_cli.engine.calibrating import Collected
+    from forensic_cli.profiles import Profile
+    from forensic_cli.progress import Silent
+
+_SHOWN = 3  # files that are named among those left out
+
+
+def calibrate(
+    photographs: Annotated[
+        list[str],
+        typer.Argument(metavar="PHOTOS...", help="Photographs, and nothing else: files, folders, globs, @list.txt, -."),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where the profile is written (.json).")],
+    methods: Methods = None,
+    generated: Annotated[
+        list[str] | None,
+        typer.Option("--generated", metavar="PATH", help="Generated images, for likelihood ratios. Repeatable."),
+    ] = None,
+    likelihood: Annotated[
+        Literal["logistic", "isotonic", "kde"], typer.Option(help="How scores become likelihood ratios.")
+    ] = "logistic",
+    plots: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for pictures: score histograms, and with --generated Tippett and ECE plots."),
+    ] = None,
+    set_: Set = None,
+    weights: WeightsOf = None,
+    device: Device = "auto",
+    require_gpu: RequireGpu = False,
+    dtype: Dtype = "auto",
+    batch_size: BatchSize = None,
+    workers: Workers = None,
+    seed: Seed = 0,
+    store: StoreFile = None,
+    no_store: NoStore = False,
+    offline: Offline = False,
+    plugin: PluginFiles = None,
+    debug: Debug = False,
+) -> int:
+    """Score photographs that are known to be photographs, and write a profile that gives a scan its error rates.
+
+    The rates hold for photographs like these: take them from where the images come from that you will judge. 300 can
+    show a false-positive rate of 1 %, 3,000 one of 0.1 %.
+    """
+    from forensic_cli.engine import runs
+    from forensic_cli.engine.calibrating import profile
+    from forensic_cli.errors import UsageError
+    from forensic_cli.plugins import Plugins
+    from forensic_cli.progress import Silent
+    from forensic_cli.writing import check_writable
+
+    typed = Typed(
+        methods, set_, weights, device, require_gpu, dtype, batch_size, workers, seed, store, no_store, offline
+    )
+    if output.suffix.lower() != ".json":
+        raise UsageError(f"-o {output}: a profile is a .json file")
+    check_writable(output)
+    plugins = Plugins(plugin or ())
+    offers, _ = typed.offers(plugins)
+    scoring = [offer for offer in offers if offer.factory.looks_at == "pixels"]
+    if not scoring:
+        raise UsageError(f"{', '.join(offer.name for offer in offers)} makes statements, there are no scores to calibrate")
+    ready = typed.prepared(offers)
+    run = runs.begin(ready.methods, ready.session, shlex.join(["forensic", *sys.argv[1:]]))
+    with closing(ready.store):
+        known = _collected(photographs, ready, is_generated=False)
+        others = _collected(generated, ready, is_generated=True) if known and generated else None
+    if known is None or (generated and others is None):
+        Silent().say("interrupted; what was scored is kept, the same command goes on from here")
+        return Status.INTERRUPTED
+    names = {offer.name for offer in scoring}
+    able = [method for method in ready.methods if method.name in names and not method.error]
+    made = profile(run, able, known, photographs, others, generated or (), likelihood)
+    made.write(output)
+    for line in _told(made, output):
+        Silent().say(line)
+    if plots:
+        from forensic_cli.engine.evaluating.calibration_pages import draw
+
+        for file in draw(made, plots):
+            Silent().say(f"drawn: {file}")
+    failed = known.left_out or (others and others.left_out) or any(method.error for method in ready.methods)
+    return Status.FAILURES if failed else Status.DONE
+
+
+def _collected(paths_: Sequence[str], ready: Prepared, *, is_generated: bool) -> Collected | None:
+    """What all of them scored; None if the user interrupted it."""
+    from forensic_cli import paths
+    from forensic_cli.commands.interrupts import Interrupts
+    from forensic_cli.engine.calibrating import Collected
+    from forensic_cli.engine.scan import Tally, scan
+    from forensic_cli.progress import observer
+
+    collected, tally = Collected(), Tally()
+    with observer(paths_, paths.count, quiet=False) as watcher, Interrupts(watcher.say) as interrupts:
+        for method in ready.methods:
+            if not is_generated and (method.error or method.detector.caution):
+                watcher.say(method.error or f"{method.name}: {method.detector.caution}")
+        for record in scan(
+            paths.find(paths_, getattr(sys.stdin, "buffer", None)),
+            ready.methods,
+            ready.session,
+            ready.store,
+            ready.runtime,
+            batch_size=ready.batch_size,
+            workers=ready.workers,
+            warn=watcher.say,
+            stop=lambda: interrupts.requested,
+        ):
+            tally.count(record)
+            watcher.update(tally.summary)
+            collected.take(record, generated=is_generated)
+        if interrupts.requested:
+            return None
+        _tell_left_out(collected, watcher)
+    return collected
+
+
+def _tell_left_out(collected: Collected, watcher: Silent) -> None:
+    for path, why in collected.left_out[:_SHOWN]:
+        watcher.say(f"left out: {path}: {why}")
+    if len(collected.left_out) > _SHOWN:
+        watcher.say(f"left out: {len(collected.left_out) - _SHOWN:,} more")
+
+
+def _told(profile: Profile, output: Path) -> list[str]:
+    """The profile in a few sentences."""
+    lines = [f"written: {output} (use it: forensic scan PATH -m {','.join(profile.methods)} --calibration {output})"]
+    for name, one in profile.methods.items():
+        lines.append(f"{name}: {len(one.photographs):,} photographs")
+        for limit in one.thresholds:
+            low, high = limit["share_interval"]
+            if limit["score"] is not None:
+                lines.append(
+                    f"  {limit['fpr']:>5.1%} false positives: score above {limit['score']:.4g} "
+                    f"(the true share is {low:.2%} to {high:.2%}, 95 % confidence)"
+                )
+        lines += [f"  {sentence}" for sentence in one.limits]
+        if one.likelihood:
+            lines.append(
+                f"  likelihood ratios: Cllr {one.likelihood['cllr']:.3f}, least possible {one.likelihood['cllr_min']:.3f} "
+                "(1 tells nothing)"
+            )
+    return lines

@@ -1,0 +1,198 @@
+"""One evaluation with a person in front of it: what was asked, the work, what came out."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from forensic_cli.commands.interrupts import Interrupts
+from forensic_cli.commands.listing import pooled
+from forensic_cli.commands.parameters import settings
+from forensic_cli.commands.prepared import Prepared, Typed
+from forensic_cli.datasets import Dataset, read_dataset
+from forensic_cli.engine import methods as roster
+from forensic_cli.engine import runs
+from forensic_cli.engine.evaluating.evaluating import Terms, evaluated
+from forensic_cli.engine.evaluating.scoring import Scored, Work, score
+from forensic_cli.engine.evaluating.writing import write_results
+from forensic_cli.engine.methods import Method
+from forensic_cli.errors import PluginError, Stopped, UsageError, WeightsError
+from forensic_cli.plugins import Offer, Plugins
+from forensic_cli.progress import Silent, observer
+from forensic_cli.recipes import Recipe, load
+from forensic_cli.status import Status
+from forensic_cli.transforms import expand, parse
+
+if TYPE_CHECKING:
+    from forensic_cli.records import Run
+
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was typed about the evaluation itself."""
+
+    dataset: list[str]
+    transforms: list[str]
+    layout: str | None
+    split: str | None
+    real: list[str]
+    fake: list[str]
+    recipe: str | None
+    match: bool
+    calibration: Path | None
+    fpr: float
+    draws: int
+    output: Path
+
+
+def run(asked: Asked, typed: Typed, plugins: Plugins) -> Status:
+    """Score, measure, write the folder. Raises UsageError for whatever can be known before the work begins."""
+    if not 0 < asked.fpr < 1:
+        raise UsageError(f"--fpr {asked.fpr:g}: expected a share between 0 and 1, such as 0.05")
+    recipe = load(asked.recipe) if asked.recipe else None
+    specs = [name for text in [*(recipe.transforms if recipe else ()), *asked.transforms] for name in expand(text)]
+    chosen = [one for one in map(parse, dict.fromkeys(specs)) if one.steps]
+    voice = Silent()
+    ready = _of_recipe(recipe, typed, plugins, voice) if recipe else _ready(typed, plugins, voice)
+    dataset = _dataset(asked, recipe, voice)
+    begun = runs.begin(ready.methods, ready.session, shlex.join(["forensic", *sys.argv[1:]]))
+    with (
+        closing(ready.store),
+        observer([], lambda _: len(dataset.items), quiet=False) as watcher,
+        Interrupts(watcher.say) as interrupts,
+    ):
+        work = Work(
+            methods=ready.methods,
+            transforms=chosen,
+            session=ready.session,
+            store=ready.store,
+            runtime=ready.runtime,
+            batch_size=ready.batch_size,
+            workers=ready.workers,
+            warn=watcher.say,
+            watch=watcher.update,
+            stop=lambda: interrupts.requested,
+        )
+        try:
+            scored = score(dataset.items, work)
+        except Stopped as stopped:
+            watcher.say(str(stopped))
+            return Status.INTERRUPTED if interrupts.requested else Status.FAILURES
+    done = runs.end(runs.settled(begun, ready.methods))
+    failed = _finish(asked, dataset, scored, done, ready.methods, recipe, voice)
+    return Status.FAILURES if failed or any(method.error for method in ready.methods) else Status.DONE
+
+
+def _finish(
+    asked: Asked,
+    dataset: Dataset,
+    scored: Scored,
+    done: Run,
+    methods: Sequence[Method],
+    recipe: Recipe | None,
+    watcher: Silent,
+) -> bool:
+    """Measure and write; whether anything was left out because it failed."""
+    units = {method.name: method.detector.unit for method in methods}
+    thresholds = _thresholds(asked.calibration, methods, asked.fpr) if asked.calibration else None
+    terms = Terms(units, asked.fpr, asked.draws, done.seed, asked.match, thresholds)
+    evaluation, notes = evaluated(dataset, scored, done, terms, recipe.to_json() if recipe else None)
+    for path, why in scored.left_out[:_SHOWN]:
+        watcher.say(f"left out: {path}: {why}")
+    if len(scored.left_out) > _SHOWN:
+        watcher.say(f"left out: {len(scored.left_out) - _SHOWN:,} more, see left_out in results.json")
+    for note in notes:
+        watcher.say(note)
+    for line in pooled(evaluation.rows):
+        print(line)  # noqa: T201  results go to stdout
+    write_results(evaluation, asked.output, watcher.say)
+    return bool(scored.left_out)
+
+
+def _ready(typed: Typed, plugins: Plugins, watcher: Silent) -> Prepared:
+    offers, _ = typed.offers(plugins)
+    scoring = [offer for offer in offers if offer.factory.looks_at == "pixels"]
+    for offer in offers:
+        if offer not in scoring and typed.methods:
+            watcher.say(f"{offer.name} makes statements and gives no score: left out")
+    if not scoring:
+        raise UsageError("no method is left that gives a score: name one with --methods")
+    ready = typed.prepared(scoring)
+    _complain(ready.methods, watcher)
+    return ready
+
+
+def _of_recipe(recipe: Recipe, typed: Typed, plugins: Plugins, watcher: Silent) -> Prepared:
+    """The entries of a recipe that are installed, each under its label; what is not is named and left out."""
+    if typed.methods:
+        raise UsageError("--recipe names the methods: leave --methods out")
+    found: list[tuple[Offer, str, dict[str, str]]] = []
+    typed_settings = settings(typed.set_, typed.weights)
+    for entry in recipe.entries:
+        try:
+            offer = plugins.detector(entry.method)
+        except (UsageError, PluginError) as error:
+            watcher.say(f"{entry.label} is left out: {error}")
+            continue
+        found.append((offer, entry.label, {**entry.settings, **typed_settings.get(entry.method, {})}))
+    if not found:
+        raise UsageError(f"no method of the recipe {recipe.name} is installed")
+    place = replace(typed, methods=None, set_=None, weights=None).prepared([])
+    return replace(place, methods=_labelled(found, place, watcher))
+
+
+def _labelled(found: Iterable[tuple[Offer, str, Mapping[str, str]]], place: Prepared, watcher: Silent) -> list[Method]:
+    methods = [roster.labelled(offer, chosen, place.session, label) for offer, label, chosen in found]
+    _complain(methods, watcher)
+    able = [method for method in methods if not method.error]
+    if not able:
+        raise WeightsError(methods[0].error or "no weights are here")
+    return able
+
+
+def _complain(methods: Sequence[Method], watcher: Silent) -> None:
+    for method in methods:
+        if method.error or method.detector.caution:
+            watcher.say(method.error or f"{method.name}: {method.detector.caution}")
+
+
+def _dataset(asked: Asked, recipe: Recipe | None, watcher: Silent) -> Dataset:
+    layout = asked.layout or (recipe.data.layout if recipe and asked.dataset else None)
+    if recipe and not (asked.dataset or asked.fake):
+        where = " ".join(recipe.data.where.split())
+        raise UsageError(f"the recipe {recipe.name} needs {recipe.data.name}: name its folder. {where}")
+    split = None if asked.split == "all" else asked.split or "unseen"
+    dataset = read_dataset(asked.dataset, layout, asked.real, asked.fake, split=split)
+    for path, why in dataset.left_out[:_SHOWN]:
+        watcher.say(f"left out: {path}: {why}")
+    if len(dataset.left_out) > _SHOWN:
+        watcher.say(f"left out: {len(dataset.left_out) - _SHOWN:,} more")
+    return dataset
+
+
+def _thresholds(file: Path, methods: Sequence[Method], fpr: float) -> dict[str, float]:
+    """Of each method the score that a profile flags above. Raises UsageError where it gives none."""
+    from forensic_cli import profiles
+    from forensic_cli.statistics import conformal
+
+    profile = profiles.read(file)
+    found = {}
+    for method in methods:
+        known = profile.methods.get(method.name)
+        why = known.refusal(method.use) if known else "it is not of this method"
+        if known is None or why:
+            raise UsageError(f"{profile.source} does not fit {method.name}: {why}")
+        limit = conformal.threshold(np.array(known.photographs), fpr).score
+        if limit is None:
+            raise UsageError(f"{profile.source}: too few photographs for a threshold of {method.name} at {fpr:.1%}")
+        found[method.name] = limit
+    return found

@@ -1,0 +1,100 @@
+"""From images of one class to what they score, and from that to a profile."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from forensic_cli.engine.methods import Method
+from forensic_cli.errors import UsageError
+from forensic_cli.profiles import Calibrated, Profile, Sample
+from forensic_cli.records import FileRecord, ImageRef, Json, Run
+from forensic_cli.statistics.costs import cllr, cllr_min
+from forensic_cli.statistics.ratio_fitting import fit, held_out
+from forensic_cli.statistics.ratios import Kind
+
+FEWEST = 10
+"""Images of a class below which nothing can be said."""
+
+
+@dataclass
+class Collected:
+    """What the images of one class scored, each content once. `left_out`: (path, reason)."""
+
+    refs: list[ImageRef] = field(default_factory=list)
+    scores: dict[str, list[float]] = field(default_factory=dict)
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+    _met: set[str] = field(default_factory=set)
+
+    def take(self, record: FileRecord, *, generated: bool) -> None:
+        """Count one record; one that says of itself that it is generated is no photograph."""
+        why = self._refusal(record, generated)
+        if why:
+            self.left_out.append((record.path, why))
+            return
+        assert record.sha256 is not None
+        self._met.add(record.sha256)
+        for finding in record.findings:
+            if finding.score is not None:
+                self.scores.setdefault(finding.method, []).append(finding.score)
+            elif finding.error:
+                self.left_out.append((record.path, f"{finding.method}: {finding.error}"))
+        self.refs.append(
+            ImageRef(
+                record.path,
+                record.sha256,
+                record.bytes or 0,
+                record.format or "",
+                record.width or 0,
+                record.height or 0,
+            )
+        )
+
+    def _refusal(self, record: FileRecord, generated: bool) -> str | None:
+        if record.status != "ok" or record.sha256 is None:
+            return record.reason or "cannot be read"
+        if record.sha256 in self._met:
+            return "the same content as another file"
+        if not generated and record.verdict:
+            return "says of itself that it is generated"
+        return None
+
+
+def profile(
+    run: Run,
+    methods: Sequence[Method],
+    photographs: Collected,
+    origin: Iterable[str],
+    generated: Collected | None = None,
+    generated_origin: Iterable[str] = (),
+    likelihood: Kind = "logistic",
+) -> Profile:
+    """Raises UsageError where a method scored too few images of a class."""
+    made: dict[str, Calibrated] = {}
+    for method in methods:
+        scores = np.sort(photographs.scores.get(method.name, []))
+        others = None if generated is None else np.sort(generated.scores.get(method.name, []))
+        for some, words in ((scores, "photographs"), (others, "generated images")):
+            if some is not None and len(some) < FEWEST:
+                raise UsageError(f"{method.name} scored {len(some)} {words}: {FEWEST} at least are needed")
+        ratio = None if others is None else _ratio(likelihood, scores, others)
+        made[method.name] = Calibrated.of(method.use, scores, others, ratio)
+    return Profile(
+        forensic=run.forensic,
+        made=run.started,
+        command=run.command,
+        seed=run.seed,
+        device=run.device,
+        dtype=run.dtype,
+        photographs=Sample.of(photographs.refs, len(photographs.left_out), origin),
+        generated=None if generated is None else Sample.of(generated.refs, len(generated.left_out), generated_origin),
+        methods=made,
+    )
+
+
+def _ratio(kind: Kind, scores: np.ndarray, others: np.ndarray) -> Json:
+    """The model of all scores within what they can support, and what such models are worth on images left out."""
+    sources = ["photographs"] * len(scores), ["generated"] * len(others)  # one each: images are left out one by one
+    found = fit(kind, scores, others, sources)
+    unseen = [np.clip(llrs, *found.bounds) for llrs in held_out(kind, scores, others, sources)]
+    return found.to_json() | {"cllr": cllr(*unseen), "cllr_min": cllr_min(*unseen)}

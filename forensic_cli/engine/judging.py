@@ -1,0 +1,215 @@
+"""From scores to verdicts at a stated error rate, against the scores of photographs in a profile (design: conformal).
+
+Let k of n calibration photographs score at least as high as an image. Its p-value is (1 + k) / (n + 1); the share of all
+such photographs that score so high lies, by Clopper and Pearson, between two limits. An image is `generated` if the upper
+limit is not above the stated rate, `unflagged` if the lower one is, `inconclusive` between them. A rate of false
+discoveries is kept on average over calibrations, not with confidence for one: there the p-value itself takes the upper
+limit's place.
+"""
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from forensic_cli.profiles import Calibrated, Sample
+from forensic_cli.records import FileRecord, Finding, Json, Label, Verdict
+from forensic_cli.statistics import conformal, discovery
+from forensic_cli.statistics.combining import Rule, combine
+from forensic_cli.statistics.conformal import at_most
+from forensic_cli.statistics.ratios import Ratios
+
+TAIL = 0.05
+"""One limit holds with a confidence of 1 - TAIL."""
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What a method is judged against: its scores in a profile, the images they are of, and where the profile is from."""
+
+    calibrated: Calibrated
+    photographs: Sample
+    source: str
+
+
+@dataclass(frozen=True)
+class Point:
+    """At most a share `fpr` of photographs is flagged; with `fdr` at most such a share of the flagged are photographs.
+
+    `rule` makes one p-value of those of several methods.
+    """
+
+    fpr: float = 0.01
+    fdr: float | None = None
+    rule: Rule = "bonferroni"
+
+
+class Judge:
+    """Judges the records of one run, one by one; q-values and a rate of false discoveries need all of them first."""
+
+    def __init__(self, bases: Mapping[str, Basis], point: Point) -> None:
+        self._bases = bases
+        self.point = point
+        self._scales = {name: _Scale(one.calibrated, len(bases)) for name, one in bases.items()}
+        self._p_values = array("d")
+        self._together = lru_cache(1 << 16)(self._all_together)
+
+    def judged(self, record: FileRecord) -> FileRecord:
+        """The record with p-values, likelihood ratios and verdicts at the false-positive rate."""
+        record = self._weighed(record)
+        verdict = record.verdict
+        self._p_values.append(verdict.p_value if verdict and verdict.p_value is not None else np.nan)
+        return record
+
+    def settled(self, records: Iterable[FileRecord]) -> Iterator[FileRecord]:
+        """The same records, in the same order, with q-values and, if one was asked for, verdicts at the FDR."""
+        p_values = np.asarray(self._p_values)
+        q_values = discovery.benjamini_hochberg(p_values)
+        level = None if self.point.fdr is None else discovery.cutoff(p_values, self.point.fdr)
+        for record, q in zip(records, q_values, strict=False):
+            yield self._settled(record, None if np.isnan(q) else float(q), level)
+
+    def to_json(self) -> Json:
+        """For the run record: what the verdicts rest on."""
+        methods = {name: self._described(one) for name, one in self._bases.items()}
+        rule = self.point.rule if len(self._bases) > 1 else None
+        return {
+            "fpr": self.point.fpr,
+            "fdr": self.point.fdr,
+            "confidence": 1 - TAIL,
+            "combination": rule,
+            "methods": methods,
+        }
+
+    def lacking(self) -> list[str]:
+        """A sentence for each method whose photographs are too few for the rate that was asked for."""
+        needed = conformal.fewest(self.point.fpr, TAIL / len(self._bases)) if self._bases else 0
+        return [
+            f"{name}: {len(one.calibrated.photographs):,} photographs cannot show a false-positive rate of "
+            f"{self.point.fpr:.2%}, {needed:,} can; its score alone calls nothing generated"
+            for name, one in self._bases.items()
+            if len(one.calibrated.photographs) < needed
+        ]
+
+    def _described(self, basis: Basis) -> Json:
+        limit = conformal.threshold(np.asarray(basis.calibrated.photographs), self.point.fpr, TAIL)
+        return {
+            "source": basis.source,
+            "photographs": limit.photographs,
+            "threshold": limit.score,
+            "threshold_interval": list(limit.score_interval),
+            "formats": basis.photographs.formats,
+            "short_side": list(basis.photographs.short_side),
+        }
+
+    def _weighed(self, record: FileRecord) -> FileRecord:
+        scored = self._scored(record)
+        if not scored:
+            return record
+        findings = tuple(self._finding(one) if one.method in scored else one for one in record.findings)
+        label, why = self._label(record, self.point.fpr)
+        if record.verdict:  # its own statement comes first
+            label, why = record.verdict.label, None
+        llrs = [one.llr for one in findings if one.llr is not None]
+        verdict = Verdict(
+            label=label,
+            basis=record.verdict.basis if record.verdict else "scores",
+            p_value=self._together(self._steps(scored)).p_value,
+            llr=llrs[0] if len(llrs) == 1 else None,
+            reason=why,
+        )
+        return replace(record, findings=findings, verdict=verdict)
+
+    def _finding(self, finding: Finding) -> Finding:
+        assert finding.score is not None
+        scale = self._scales[finding.method]
+        step = scale.step(finding.score)
+        label = _between(scale.low[step], scale.high[step], self.point.fpr)
+        return replace(finding, p_value=scale.p_values[step], llr=scale.llr(finding.score), verdict=label)
+
+    def _settled(self, record: FileRecord, q_value: float | None, level: float | None) -> FileRecord:
+        if record.verdict is None or record.verdict.p_value is None:
+            return record
+        verdict = replace(record.verdict, q_value=q_value)
+        if level is not None and verdict.basis == "scores":
+            label, why = self._label(record, level, mean=True)
+            verdict = replace(verdict, label=label, reason=why)
+        return replace(record, verdict=verdict)
+
+    def _scored(self, record: FileRecord) -> dict[str, float]:
+        return {one.method: one.score for one in record.findings if one.score is not None and one.method in self._scales}
+
+    def _steps(self, scores: Mapping[str, float]) -> tuple[int | None, ...]:
+        """How high each method's score is among its photographs; None where it has none."""
+        return tuple(scale.step(scores[name]) if name in scores else None for name, scale in self._scales.items())
+
+    def _label(self, record: FileRecord, level: float, *, mean: bool = False) -> tuple[Label, str | None]:
+        """The verdict where a share `level` of photographs may be flagged (on average, if `mean`), and why it is none."""
+        scored = self._scored(record)
+        for name in scored:
+            unlike = self._bases[name].photographs.outside(record.width, record.height)
+            if unlike:
+                return "inconclusive", unlike
+        label = self._at(scored, level, mean)
+        ranges = {one.method: one.stability for one in record.findings if one.stability and one.method in scored}
+        for end in ("low", "high") if ranges else ():
+            moved = {name: getattr(ranges.get(name), end, score) for name, score in scored.items()}
+            if self._at(moved, level, mean) != label:
+                return "inconclusive", "copies of it that were re-encoded or resized are judged otherwise"
+        if label == "inconclusive":
+            number = min(len(self._bases[name].calibrated.photographs) for name in scored)
+            return label, f"so near the threshold that {number:,} photographs cannot tell"
+        return label, None
+
+    def _at(self, scores: Mapping[str, float], level: float, mean: bool) -> Label:
+        found = self._together(self._steps(scores))
+        return _between(found.low, found.p_value if mean else found.high, level)
+
+    def _all_together(self, steps: tuple[int | None, ...]) -> "_Together":
+        """As one p-value with limits. A method that failed on this image counts as 1: else one that fails where it is
+        unsure would loosen the others."""
+        scales = list(zip(self._scales.values(), steps, strict=True))
+        rows = [[1.0] * 3 if step is None else [scale.p_values[step], *scale.shared[step]] for scale, step in scales]
+        return _Together(*map(float, combine(np.array(rows), self.point.rule)))
+
+
+class _Together(NamedTuple):
+    """Of all methods: the p-value, and the limits of the share of photographs that look so generated."""
+
+    p_value: float
+    low: float
+    high: float
+
+
+@cache
+def _between(low: float, high: float, level: float) -> Label:
+    if at_most(high, level):
+        return "generated"
+    return "inconclusive" if at_most(low, level) else "unflagged"
+
+
+class _Scale:
+    """The scores of one method's photographs, ready for one score at a time; `several` methods are judged together.
+
+    By step: p-values; limits of the share of photographs that score so high, of this method alone; and `shared` ones that
+    hold for all methods at once.
+    """
+
+    def __init__(self, calibrated: Calibrated, several: int) -> None:
+        scores = np.asarray(calibrated.photographs, float)
+        self._places = np.unique(scores).tolist()
+        points = np.append(self._places, np.inf)  # what holds at a step holds from the one below it upwards
+        self.p_values = conformal.p_values(points, scores).tolist()
+        self.low, self.high = (side.tolist() for side in conformal.rates(points, scores, TAIL))
+        self.shared = np.transpose(conformal.rates(points, scores, TAIL / several)).tolist()
+        self._ratio = Ratios.from_json(calibrated.likelihood) if calibrated.likelihood else None
+
+    def step(self, score: float) -> int:
+        return bisect_left(self._places, score)
+
+    def llr(self, score: float) -> float | None:
+        return None if self._ratio is None else float(self._ratio.llr10(np.array([score]))[0])

@@ -1,0 +1,191 @@
+"""A calibration profile: what photographs (and, where given, generated images) scored, and what a verdict may rest on.
+
+One JSON file (schema forensic/calibration/1). A profile is tied to the weights and options that made it and to the major
+version of forensic.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from forensic_cli import __version__
+from forensic_cli.errors import UsageError, reason
+from forensic_cli.records import ImageRef, Json, MethodUse, printable
+from forensic_cli.shapes import WrongShape, shaped
+from forensic_cli.statistics import conformal
+from forensic_cli.writing import atomic
+
+SCHEMA = "forensic/calibration/1"
+CALIBRATION = "calibration.json"
+"""The name of a profile beside the weights that it is of."""
+RATES = (0.001, 0.01, 0.05, 0.1)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Which images a profile was made from. `short_side`: pixels, least, 1 %, median and most; empty if unknown."""
+
+    number: int
+    left_out: int
+    origin: tuple[str, ...]
+    formats: Json
+    short_side: tuple[float, ...]
+
+    @classmethod
+    def of(cls, refs: Iterable[ImageRef], left_out: int, origin: Iterable[str]) -> "Sample":
+        known = list(refs)
+        sides = sorted(min(ref.width, ref.height) for ref in known)
+        last = len(sides) - 1
+        marks = tuple(float(sides[round(last * share)]) for share in (0, 0.01, 0.5, 1)) if sides else ()
+        formats = dict(Counter(ref.format for ref in known).most_common())
+        return cls(len(known), left_out, tuple(printable(one) for one in origin), formats, marks)
+
+    def outside(self, width: int | None, height: int | None) -> str | None:
+        """Why an image is unlike these, in words; None if nothing says so.
+
+        The format does not count: methods see pixels, and a PNG may hold those of a JPEG.
+        """
+        if self.short_side and width and height and min(width, height) < self.short_side[1]:
+            return f"smaller than what was calibrated: {width} x {height}, short sides there begin at {self.short_side[1]:.0f}"
+        return None
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """One method. `weights`: SHA-256 of each, None for those that the profile lies beside.
+
+    `photographs`, `generated`: scores, ascending. `thresholds` and `likelihood` are of statistics.conformal and
+    statistics.ratios; `limits` says in sentences what so few images cannot promise.
+    """
+
+    distribution: str
+    version: str
+    options: Json
+    weights: tuple[str, ...] | None
+    photographs: tuple[float, ...]
+    generated: tuple[float, ...] | None
+    thresholds: tuple[Json, ...]
+    likelihood: Json | None
+    limits: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        use: MethodUse,
+        photographs: np.ndarray,
+        generated: np.ndarray | None = None,
+        likelihood: Json | None = None,
+        *,
+        beside: bool = False,
+    ) -> "Calibrated":
+        """What a method's scores tell. `beside`: the profile will lie beside the weights, and be of no others."""
+        scores = np.sort(np.asarray(photographs, float))
+        return cls(
+            distribution=use.distribution,
+            version=use.version,
+            options=plain_options(use),
+            weights=None if beside else digests(use),
+            photographs=tuple(map(float, scores)),
+            generated=None if generated is None else tuple(map(float, np.sort(generated))),
+            thresholds=tuple(_limit(scores, rate) for rate in RATES),
+            likelihood=likelihood,
+            limits=limits(len(scores)),
+        )
+
+    def refusal(self, use: MethodUse) -> str | None:
+        """Why these scores say nothing about a method used so; None if they do."""
+        if self.version.partition(".")[0] != use.version.partition(".")[0]:
+            return f"it was made with {self.distribution} {self.version}, this is {use.version}"
+        if self.weights is not None and self.weights != digests(use):
+            return "it was made with other weights"
+        for name, value in plain_options(use).items():
+            if self.options.get(name) != value:
+                return f"it was made with {name}={self.options.get(name)}, not {value}"
+        return None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """`methods` by name. `source`: where it was read from, for people."""
+
+    forensic: str
+    made: str
+    command: str
+    seed: int
+    device: str | None
+    dtype: str | None
+    photographs: Sample
+    generated: Sample | None
+    methods: Mapping[str, Calibrated]
+    source: str = ""
+
+    def to_json(self) -> Json:
+        row = asdict(self)
+        del row["source"]
+        return {"schema": SCHEMA, **row}
+
+    def write(self, path: Path) -> None:
+        """Raises ReportError."""
+        with atomic(path) as stream:
+            stream.write(json.dumps(self.to_json(), allow_nan=False, ensure_ascii=False, indent=1).encode() + b"\n")
+
+
+def _limit(scores: np.ndarray, rate: float) -> Json:
+    row = asdict(conformal.threshold(scores, rate))
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in row.items()}
+
+
+def limits(number: int) -> tuple[str, ...]:
+    """What so few photographs cannot promise, in sentences."""
+    lacking = {rate: needed for rate in RATES if (needed := conformal.fewest(rate)) > number}
+    return tuple(
+        f"a false-positive rate of {rate:.1%} cannot be shown with {number:,} photographs; {needed:,} are needed"
+        for rate, needed in lacking.items()
+    )
+
+
+def digests(use: MethodUse) -> tuple[str, ...]:
+    """The SHA-256 of each of a method's weights."""
+    return tuple(str(one["sha256"]) for one in use.weights)
+
+
+def plain_options(use: MethodUse) -> Json:
+    """The options that a score depends on: where weights lie does not matter, what they are is compared by digest."""
+    sources = [one["source"] for one in use.weights]
+    return {name: value for name, value in use.options.items() if not _names(value, sources)}
+
+
+def _names(value: Any, sources: list[Any]) -> bool:
+    return bool(sources) and (value in sources or (isinstance(value, list) and bool(value) and value == sources[: len(value)]))
+
+
+def read(path: Path) -> Profile:
+    """Raises UsageError in one line: no such file, no profile, one of another major version."""
+    try:
+        return parse(json.loads(path.read_bytes()), printable(str(path)))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"the profile {printable(str(path))} cannot be read: {reason(error)}") from error
+
+
+def parse(value: Any, source: str) -> Profile:
+    """A profile of what stands in a JSON file. Raises UsageError."""
+    if not isinstance(value, dict) or value.get("schema") != SCHEMA:
+        raise UsageError(f"{source} is no profile of forensic calibrate (schema {SCHEMA})")
+    if not isinstance(value.get("methods"), dict) or not value["methods"]:
+        raise UsageError(f"{source}: methods is no object, or an empty one")
+    try:
+        profile: Profile = shaped(Profile, {**value, "source": source, "methods": {}})
+        methods = {name: shaped(Calibrated, one) for name, one in value["methods"].items()}
+    except WrongShape as wrong:
+        raise UsageError(f"{source}: {''.join(reversed(wrong.trail)).removeprefix('.')} {wrong}") from wrong
+    if profile.forensic.partition(".")[0] != __version__.partition(".")[0]:
+        raise UsageError(f"{source} was made with forensic {profile.forensic}, this is {__version__}: calibrate again")
+    for name, one in methods.items():
+        if not one.photographs or list(one.photographs) != sorted(one.photographs):
+            raise UsageError(f"{source}: the scores of {name} are none, or not in ascending order")
+    return Profile(**{**{field: getattr(profile, field) for field in profile.__dataclass_fields__}, "methods": methods})

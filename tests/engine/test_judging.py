@@ -1,0 +1,120 @@
+"""Verdicts at a stated rate: what p-values, limits, bands and rates come out, and that they hold."""
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from forensic_cli.engine.judging import Basis, Judge, Point
+from forensic_cli.profiles import Calibrated, Sample
+from forensic_cli.records import FileRecord, Finding, MethodUse, Stability, Verdict
+
+SIZED = Sample(400, 0, ("photos/",), {"JPEG": 400}, (200.0, 240.0, 500.0, 4000.0))
+CAMERAS = np.arange(1, 401.0)
+
+
+def basis(scores=CAMERAS, sample=SIZED):
+    use = MethodUse("a", "dist", "1", {}, ())
+    return Basis(Calibrated.of(use, np.asarray(scores, float)), sample, "p.json")
+
+
+def record(verdict=None, width=1000, stability=None, **scores):
+    findings = tuple(Finding(name, score=score, stability=stability) for name, score in scores.items())
+    return FileRecord("x.jpg", "ok", sha256="00", format="JPEG", width=width, height=1000, verdict=verdict, findings=findings)
+
+
+def judged(record, fpr=0.01, **bases):
+    return Judge(bases or {"a": basis()}, Point(fpr)).judged(record)
+
+
+def labelled(score, **settings):
+    verdict = judged(record(a=score), **settings).verdict
+    return verdict.label, verdict.p_value
+
+
+def test_the_p_value_is_conformal():
+    assert labelled(401)[1] == pytest.approx(1 / 401)
+    assert labelled(400)[1] == pytest.approx(2 / 401)  # one photograph is as high
+    assert labelled(-5)[1] == 1
+
+
+@pytest.mark.parametrize("fpr", [0.01, 0.05, 0.1])
+def test_the_band_is_where_exact_limits_of_the_rate_lie_on_either_side(fpr):
+    for score in range(340, 402):
+        above = 401 - score  # photographs that score at least so
+        surely_less = binom.cdf(above, 400, fpr) <= 0.05  # so few would be rare: the rate is lower
+        surely_more = binom.sf(above - 1, 400, fpr) < 0.05
+        expected = "generated" if surely_less else "unflagged" if surely_more else "inconclusive"
+        assert labelled(score, fpr=fpr)[0] == expected, score
+
+
+def test_so_few_photographs_never_call_anything_generated():
+    few = basis(range(298))
+    verdict = judged(record(a=1e9), a=few).verdict
+    assert verdict.label == "inconclusive"
+    assert "298 photographs cannot tell" in verdict.reason
+    assert "299 can" in Judge({"a": few}, Point(0.01)).lacking()[0]
+    assert not Judge({"a": basis(range(299))}, Point(0.01)).lacking()
+    assert judged(record(a=1e9), a=basis(range(299))).verdict.label == "generated"
+
+
+def test_a_small_image_is_outside_whatever_its_score():
+    verdict = judged(record(a=1e9, width=100)).verdict
+    assert verdict.label == "inconclusive"
+    assert "smaller than what was calibrated" in verdict.reason
+
+
+def test_copies_that_are_judged_otherwise_make_it_inconclusive():
+    assert judged(record(a=1e3, stability=Stability(1e3, 2e3, 5))).verdict.label == "generated"
+    verdict = judged(record(a=1e3, stability=Stability(0.0, 2e3, 5))).verdict
+    assert (verdict.label, "judged otherwise" in verdict.reason) == ("inconclusive", True)
+    assert judged(record(a=5.0, stability=Stability(5.0, 1e3, 5))).verdict.label == "inconclusive"
+    assert judged(record(a=5.0, stability=Stability(1.0, 9.0, 5))).verdict.label == "unflagged"
+
+
+def test_what_a_file_states_comes_before_its_score():
+    verdict = judged(record(a=1.0, verdict=Verdict("generated", "provenance"))).verdict
+    assert (verdict.label, verdict.basis) == ("generated", "provenance")
+    assert verdict.p_value == 1  # 400 of 400 are as high
+
+
+def test_without_a_calibrated_score_there_is_no_verdict():
+    assert judged(record(b=3.0)).verdict is None
+    assert judged(record(b=3.0)).findings[0].p_value is None
+
+
+def test_several_methods_are_combined_and_one_that_failed_does_not_loosen_the_others():
+    both = {"a": basis(), "b": basis()}
+    assert judged(record(a=401.0, b=1.0), **both).verdict.p_value == pytest.approx(2 / 401)
+    assert judged(record(a=401.0), **both).verdict.p_value == pytest.approx(2 / 401)
+    assert judged(record(a=401.0, b=1.0), **both).findings[0].verdict == "generated"  # by itself
+
+
+def test_q_values_and_the_rate_of_false_discoveries():
+    judge = Judge({"a": basis()}, Point(0.01, fdr=0.05))
+    scores = [1e9] * 30 + list(range(1, 200)) + [None]
+    records = [record(**({} if score is None else {"a": float(score)})) for score in scores]
+    first = [judge.judged(one) for one in records]
+    last = list(judge.settled(first))
+    assert [one.verdict.label for one in last[:30]] == ["generated"] * 30
+    assert last[0].verdict.q_value == pytest.approx(229 / 30 / 401)
+    assert {one.verdict.label for one in last[30:-1]} == {"unflagged"}
+    assert last[-1].verdict is None
+
+
+@pytest.mark.parametrize("rule", ["bonferroni", "median", "mean", "harmonic"])
+def test_the_stated_false_positive_rate_holds_for_two_methods_that_depend_on_each_other(rule):
+    """Over calibrations of 500 photographs; each time 200 other photographs are judged."""
+    generator = np.random.default_rng(1)
+    flagged = []
+    for _ in range(40):
+        shared = generator.normal(size=(700, 1))
+        scores = shared + 0.3 * generator.normal(size=(700, 2))
+        judge = Judge(
+            {name: basis(scores[:500, column], Sample(500, 0, (), {}, ())) for column, name in enumerate("ab")},
+            Point(0.05, rule=rule),
+        )
+        labels = [judge.judged(record(a=row[0], b=row[1])).verdict.label for row in scores[500:]]
+        flagged.append(labels.count("generated") / len(labels))
+    error = np.std(flagged) / np.sqrt(len(flagged))
+    assert np.mean(flagged) <= 0.05 + 4 * error
+    assert np.mean(flagged) > 0.001  # it does flag: the bound is not kept by never speaking
