@@ -8,8 +8,8 @@ from scipy.spatial import cKDTree
 
 from forensic_cli.statistics.controls import Outside
 
-CALIPER = (0.1, 0.2)
-"""How far the logarithms of pixels and of bytes per pixel may lie apart: about 10 and 20 per cent."""
+CALIPER = (0.2, 0.2)
+"""How far the logarithms of pixels and of bytes per pixel may lie apart: 10 % of each side, 20 % of the weight."""
 _NEAREST = 16
 _ROUNDS = 200
 _JITTER = 1e-3  # of the caliper: among many of one size every other one is the nearest

@@ -113,8 +113,9 @@ def test_each_control_names_what_separates():
     assert found["all of these"]["auroc"] > 0.99
     assert found["format"]["photographs"] == "JPG 100%"
     told_of = warnings(list(found.values()))
-    assert [line.split(" alone")[0] for line in told_of] == ["suffix", "format", told_of[-1].split(" alone")[0]]
-    assert "AUROC 1.00, photographs: JPG 100%; generated: PNG 100%" in told_of[1]
+    parts = [line.partition(" can be told apart by ")[2].split(" (")[0] for line in told_of]
+    assert parts == ["suffix alone", "format alone", "all that is outside the pixels"]
+    assert "AUROC 1.00; photographs: JPG 100%; generated: PNG 100%" in told_of[1]
     assert all("\n" not in line for line in told_of)
 
 
@@ -133,7 +134,7 @@ def test_the_others_stay_quiet(name, change):
     assert found[name]["auroc"] > 0.9
     quiet = {"suffix", "format", "JPEG tables"} - {name}
     assert all(found[other]["warning"] is None for other in quiet)
-    assert found[name]["warning"].startswith(f"{name} alone tells")
+    assert f"told apart by {name} alone (" in found[name]["warning"]
 
 
 def test_what_is_true_of_a_source_alone_is_not_learnt():
@@ -152,6 +153,13 @@ def test_too_few_images_give_no_figure():
     assert all(row["auroc"] is None and row["warning"] is None for row in controls(images))
     assert all(row["n_real"] == 0 for row in controls([]))
     assert json.loads(json.dumps(controls(images)))
+
+
+def test_a_few_images_that_separate_by_chance_are_no_reason_to_warn():
+    found = [row for seed in range(40) for row in controls(shown(np.random.default_rng(seed), 40, sources=["a"]))]
+    high = [row for row in found if row["auroc"] >= LOUD]
+    assert len(high) > 3  # with so few it happens
+    assert sum(row["warning"] is not None for row in found) < 0.06 * len(found)
 
 
 def test_the_curve_is_of_its_area():
