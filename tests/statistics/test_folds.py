@@ -1,0 +1,38 @@
+"""Sources stay whole, parts come out even, and the same on every machine."""
+
+import numpy as np
+
+from forensic_cli.statistics.folds import class_folds, folds
+
+
+def test_a_source_lies_in_one_part_and_the_parts_are_even():
+    names = [f"camera {number % 37}" for number in range(500)]
+    for parts in (2, 5):
+        found = folds(names, parts)
+        assert len({(name, part) for name, part in zip(names, found.tolist(), strict=True)}) == 37
+        counts = np.bincount(found, minlength=parts)
+        assert counts.max() - counts.min() <= 14  # images of a source
+
+
+def test_the_order_of_the_images_does_not_matter():
+    names = [f"s{number % 9}" for number in range(40)]
+    assert folds(names[::-1], 2)[::-1].tolist() == folds(names, 2).tolist()
+    assert folds(["a", "b", "c"], 2).tolist() == [0, 1, 0]  # by SHA-256, c comes first, then b, then a
+
+
+def test_nothing_has_no_parts():
+    assert folds([], 2).shape == (0,)
+
+
+def test_the_same_sources_in_both_classes_stay_together():
+    real, generated = ["a", "b", "c", "d"] * 3, ["d", "c", "b", "a", "a"]
+    first, second = class_folds(real, generated, 2)
+    homes = dict(zip(real, first.tolist(), strict=True))
+    assert second.tolist() == [homes[name] for name in generated]
+    assert set(homes.values()) == {0, 1}
+
+
+def test_a_single_source_is_parted_image_by_image():
+    first, second = class_folds(["coco"] * 7, ["x", "y", "x"], 3)
+    assert first.tolist() == [0, 1, 2, 0, 1, 2, 0]
+    assert second[0] == second[2] != second[1]
