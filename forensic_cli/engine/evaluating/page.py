@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from html import escape
 from importlib.resources import files
 
@@ -11,7 +12,7 @@ from forensic_cli.engine.evaluating.cells import Table
 from forensic_cli.engine.evaluating.figures import Drawing
 from forensic_cli.engine.evaluating.rendering import numeric, shown
 from forensic_cli.engine.evaluating.results import NONE, Evaluation
-from forensic_cli.engine.evaluating.tables import methods, warnings
+from forensic_cli.engine.evaluating.tables import base, methods, warnings
 from forensic_cli.records import printable
 from forensic_cli.text import visible
 
@@ -35,8 +36,8 @@ def page(evaluation: Evaluation, tables: Mapping[str, Table], drawings: Sequence
         _section("How well each method does", (_table(tables[name]) for name in _MAIN if name in tables)),
         _section("Figures", [f"<div class=figures>{''.join(map(_figure, figures))}</div>"] if figures else []),
         _section("After compression, resizing and the like", _robustness(tables, drawings)),
-        _section("False alarms by kind of picture", _one(tables, "kinds")),
-        _section("Methods compared in pairs", _one(tables, "comparisons")),
+        _section("False alarms by kind of picture", _as_they_are(evaluation, tables, "kinds")),
+        _section("Methods compared in pairs", _as_they_are(evaluation, tables, "comparisons")),
         _section("Published and measured here", _one(tables, "published")),
         _section("What was left out", _left_out(evaluation)),
         _section("The run", _run(evaluation)),
@@ -70,7 +71,7 @@ def sentence(evaluation: Evaluation) -> str:
 
 def _controls(evaluation: Evaluation, tables: Mapping[str, Table]) -> str:
     """The loudest part: what makes all numbers below doubtful."""
-    loud = [f"<li>{_text(warning)}</li>" for warning in warnings(evaluation.controls)]
+    loud = [f"<li>{_text(line[:1].upper() + line[1:])}</li>" for line in warnings(evaluation.controls)]
     boxes = (
         [f"<div class=warning role=alert><strong>Before you read on</strong><ul>{''.join(loud)}</ul></div>"] if loud else []
     )
@@ -123,7 +124,17 @@ def _one(tables: Mapping[str, Table], name: str) -> list[str]:
     return [_table(tables[name])] if name in tables else []
 
 
-def _table(table: Table) -> str:
+def _as_they_are(evaluation: Evaluation, tables: Mapping[str, Table], name: str) -> list[str]:
+    """The rows about images as they are; those about transforms are in the file."""
+    if name not in tables:
+        return []
+    table = tables[name]
+    place = table.header.index("transform") if "transform" in table.header else None
+    some = tuple(row for row in table.rows if place is None or row[place] == base(evaluation))
+    return [_table(replace(table, rows=some), len(table.rows) - len(some))]
+
+
+def _table(table: Table, hidden: int = 0) -> str:
     kinds = [" class=n" if number else "" for number in numeric(table)]
     head = "".join(f"<th scope=col{kind}>{_text(name)}</th>" for name, kind in zip(table.header, kinds, strict=True))
     lines = []
@@ -131,8 +142,8 @@ def _table(table: Table) -> str:
         first, *rest = (_text(shown(cell)) for cell in row)
         cells = "".join(f"<td{kind}>{_breaking(cell)}</td>" for cell, kind in zip(rest, kinds[1:], strict=True))
         lines.append(f"<tr><th scope=row>{first}</th>{cells}</tr>")
-    cut = len(table.rows) - ROWS
-    more = f"{cut:,} more rows are in the file. " if cut > 0 else ""
+    hidden += max(0, len(table.rows) - ROWS)
+    more = f"{_number(hidden, 'more row')} in the file. " if hidden else ""
     links = " ".join(f"<a href=tables/{table.name}.{suffix}>{suffix}</a>" for suffix in ("csv", "tex", "md"))
     note = f"<p class=note>{_text(table.note)} {more}<span>{links}</span></p>"
     caption = f"<h3>{_text(table.title)}</h3>"

@@ -35,7 +35,7 @@ def shown(cell: Cell, digits: int = 3) -> str:
         case None:
             return ABSENT
         case Within(value, low, high):
-            ends = f" [{shown(low)}, {shown(high)}]" if math.isfinite(low) and math.isfinite(high) else ""
+            ends = f" [{low:.{digits}f}, {high:.{digits}f}]" if math.isfinite(low) and math.isfinite(high) else ""
             return f"{shown(value)}{ends}"
         case str():
             return visible(cell)

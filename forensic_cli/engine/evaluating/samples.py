@@ -29,7 +29,7 @@ class Sample(NamedTuple):
 
     @property
     def photographs(self) -> np.ndarray:
-        return ~self.generated & ~self.handmade
+        return np.asarray(~self.generated & ~self.handmade)
 
     @property
     def complete(self) -> bool:
