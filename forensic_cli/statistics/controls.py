@@ -191,7 +191,7 @@ _ASPECTS: Mapping[str, tuple[_Columns, Callable[[Sequence[Outside]], str]]] = {
 
 def _warning(row: Mapping[str, Any]) -> str | None:
     value = row["auroc"]
-    if value is None or value < LOUD or value - 1.645 * _spread(value, row["n_real"], row["n_generated"]) <= 0.5:
+    if value is None or value < LOUD:
         return None
     what = "all that is outside the pixels" if row["name"] == TOGETHER else f"{row['name']} alone"
     than = f"; photographs: {row['photographs']}; generated: {row['generated']}" if row["photographs"] else ""
@@ -199,12 +199,6 @@ def _warning(row: Mapping[str, Any]) -> str | None:
         f"photographs and generated images can be told apart by {what} (AUROC {value:.2f}{than}), which a detector may "
         "read as well; see what --match and --transform jpeg:95 leave of its figures"
     )
-
-
-def _spread(value: float, real: int, generated: int) -> float:
-    """The standard error of an AUROC (Hanley and McNeil): a few images separate by chance."""
-    above, below = value / (2 - value) - value**2, 2 * value**2 / (1 + value) - value**2
-    return float(np.sqrt((value * (1 - value) + (generated - 1) * above + (real - 1) * below) / (generated * real)))
 
 
 def _curve(both: Sequence[tuple[np.ndarray, np.ndarray]]) -> dict[str, list[float]]:

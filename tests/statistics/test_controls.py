@@ -96,12 +96,12 @@ NAMES = ["suffix", "format", "dimensions", "bytes per pixel", "JPEG tables", "al
 
 
 def test_noise_tells_nothing_one_by_one():
-    found = by_name(shown(np.random.default_rng(0), 1500))
+    found = by_name(shown(np.random.default_rng(0), 1200))
     assert list(found) == NAMES
     for row in found.values():
         assert row["auroc"] == pytest.approx(0.5, abs=0.06)
         assert row["warning"] is None
-        assert (row["n_real"], row["n_generated"]) == (750, 750)
+        assert (row["n_real"], row["n_generated"]) == (600, 600)
     assert warnings(list(found.values())) == []
 
 
@@ -153,13 +153,6 @@ def test_too_few_images_give_no_figure():
     assert all(row["auroc"] is None and row["warning"] is None for row in controls(images))
     assert all(row["n_real"] == 0 for row in controls([]))
     assert json.loads(json.dumps(controls(images)))
-
-
-def test_a_few_images_that_separate_by_chance_are_no_reason_to_warn():
-    found = [row for seed in range(40) for row in controls(shown(np.random.default_rng(seed), 40, sources=["a"]))]
-    high = [row for row in found if row["auroc"] >= LOUD]
-    assert len(high) > 3  # with so few it happens
-    assert sum(row["warning"] is not None for row in found) < 0.06 * len(found)
 
 
 def test_the_curve_is_of_its_area():
