@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Literal, get_args
 
 import numpy as np
-from scipy.special import logsumexp
 
 from forensic_cli.statistics.bounds import by_counts, elub
 from forensic_cli.statistics.folds import class_folds
@@ -16,6 +15,7 @@ from forensic_cli.statistics.resampling import check
 Bound = Literal["elub", "counts"]
 Sources = tuple[Sequence[str], Sequence[str]]
 _STEPS = 1024
+_AT_ONCE = 1 << 16  # numbers
 _MANY = 5000  # scores of which a hundredth of a kernel's width is enough
 _LN10 = float(np.log(10))
 
@@ -120,8 +120,15 @@ def _log_density(places: np.ndarray, scores: np.ndarray) -> np.ndarray:
     if len(scores) > _MANY:
         scores = np.round(scores / width * 100) / 100 * width
     values, counts = np.unique(scores, return_counts=True)
-    logs = [logsumexp(-(((place - values) / width) ** 2) / 2, b=counts) for place in places]
-    return np.asarray(np.array(logs) - np.log(len(scores) * width * np.sqrt(2 * np.pi)))
+    blocks = np.array_split(places, max(1, len(places) * len(values) // _AT_ONCE))
+    logs = [_log_sum(-(((block[:, None] - values) / width) ** 2) / 2, counts) for block in blocks]
+    return np.asarray(np.concatenate(logs) - np.log(len(scores) * width * np.sqrt(2 * np.pi)))
+
+
+def _log_sum(logs: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Log of the sums over rows, each column counted so often; nothing underflows."""
+    peaks = logs.max(axis=1)
+    return np.asarray(peaks + np.log(np.exp(logs - peaks[:, None]) @ counts))
 
 
 _FITS: dict[Kind, Callable[[np.ndarray, np.ndarray], Model]] = {
