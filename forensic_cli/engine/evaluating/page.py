@@ -86,7 +86,7 @@ def _left_out(evaluation: Evaluation) -> list[str]:
     if not evaluation.left_out:
         return ["<p>Nothing.</p>"]
     reasons = Counter(why for _, why in evaluation.left_out)
-    several = [f"<li>{_number(number, "case")}: {_text(why)}</li>" for why, number in reasons.most_common(LISTED)]
+    several = [f"<li>{_number(number, 'case')}: {_text(why)}</li>" for why, number in reasons.most_common(LISTED)]
     lines = [f"<li><code>{_text(path)}</code>: {_text(why)}</li>" for path, why in evaluation.left_out[:LISTED]]
     rest = len(evaluation.left_out) - len(lines)
     more = f"<p>And {rest:,} more: see <a href=results.json>results.json</a>.</p>" if rest else ""
