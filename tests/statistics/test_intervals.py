@@ -1,9 +1,9 @@
-"""Against scipy's exact binomial interval."""
+"""Against scipy's exact binomial interval, and ranks."""
 
 import pytest
 from scipy.stats import binomtest
 
-from forensic_cli.statistics.intervals import clopper_pearson
+from forensic_cli.statistics.intervals import clopper_pearson, percentiles
 
 
 @pytest.mark.parametrize("of", [1, 2, 3, 10, 37, 1000])
@@ -17,3 +17,8 @@ def test_it_is_scipys_exact_interval(of, confidence):
 def test_95_percent_unless_told_otherwise():
     low, high = binomtest(7, 50).proportion_ci(0.95, method="exact")
     assert clopper_pearson(7, 50) == pytest.approx((low, high), abs=1e-9)
+
+
+def test_the_middle_of_what_was_drawn():
+    assert percentiles(list(range(1001))) == pytest.approx((25, 975))
+    assert percentiles(list(range(1001)), 0.5) == pytest.approx((250, 750))
