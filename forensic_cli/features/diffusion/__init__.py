@@ -1,7 +1,6 @@
 """Latent diffusion models read from diffusers folders, and what detectors share of them: nothing is computed twice.
 
-    from forensic_cli.features.diffusion import AUTOENCODER_FILES, DIFFUSION_FILES   # `files` of a method's default Weights
-
+    AUTOENCODER_FILES, DIFFUSION_FILES                      # `files` of a method's own Weights; or SD14, the usual ones
     space = session.once(latent_space, weights=weights)     # Space: an autoencoder alone is enough
     model = session.once(diffusion, weights=weights)        # Diffusion: space, U-Net, schedule; checked, nothing loaded yet
 
@@ -19,16 +18,16 @@ through a network together. Settings of a key are always all given (`sample=Fals
     noise(batch, latents, draw)                             # the noise that was put into z_t for it
     encode(session, space, pictures), decode(session, space, latents, scaled=True)  # of tensors of one's own
     session.once(denoiser, model=model)(z_t, timestep, prompt)      # of latents (M, C, h, w) of one's own
-    model.schedule.alpha_bar(t), .noised(z, noise, t), .clean_of(z_t, noise, t)     # t counts from 0, least noise
-    evidence(batch, views, maps)                            # error maps to heatmaps over the whole images
+    model.schedule.alpha_bar(t), .noised(z, noise, t), .drift(noise, predicted, t)  # t counts from 0, least noise
+    evidence(batch, views, maps)                            # error maps to heatmaps; `heatmap_scale = SCALE`
 
 Spaces and models are equal where their tensors and settings are, so that two repositories with one autoencoder share it.
 """
 
 from forensic_cli.features.diffusion.autoencoding import Moments, decode, encode, scaled, together, unscaled
-from forensic_cli.features.diffusion.folder import AUTOENCODER_FILES, DIFFUSION_FILES, Part
+from forensic_cli.features.diffusion.folder import AUTOENCODER_FILES, DIFFUSION_FILES, SD14, Part
 from forensic_cli.features.diffusion.latents import decoded, latents, moments, noise
-from forensic_cli.features.diffusion.maps import evidence
+from forensic_cli.features.diffusion.maps import SCALE, evidence
 from forensic_cli.features.diffusion.models import Diffusion, Space, diffusion, latent_space
 from forensic_cli.features.diffusion.pictures import pixels, tensor, views
 from forensic_cli.features.diffusion.predicting import Denoiser, denoiser, predictions
@@ -37,6 +36,8 @@ from forensic_cli.features.diffusion.schedule import Schedule
 __all__ = [
     "AUTOENCODER_FILES",
     "DIFFUSION_FILES",
+    "SCALE",
+    "SD14",
     "Denoiser",
     "Diffusion",
     "Moments",

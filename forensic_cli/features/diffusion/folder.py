@@ -45,6 +45,15 @@ DIFFUSION_FILES = AUTOENCODER_FILES + _optional(
 )
 """For a `Weights` of a method that predicts noise."""
 
+SD14 = Weights(
+    "CompVis/stable-diffusion-v1-4",
+    revision="133a221b8aa7292a167afc5127cb63fb5005638b",
+    licence="CreativeML OpenRAIL-M",
+    files=DIFFUSION_FILES,
+    bytes=4_270_000_000,  # about
+)
+"""The usual model of methods that predict noise."""
+
 
 @dataclass(frozen=True)
 class Part:

@@ -46,12 +46,15 @@ class Schedule:
             return (noisy - sqrt(alpha_bar) * predicted) / sqrt(1 - alpha_bar)
         return predicted
 
-    def clean_of(self, noisy: torch.Tensor, noise: torch.Tensor, timestep: int) -> torch.Tensor:
-        """z from z_t and the noise in it. Raises WeightsError where nothing of z is left in z_t."""
+    def drift(self, noise: torch.Tensor, predicted: torch.Tensor, timestep: int) -> torch.Tensor:
+        """What one step from z_t back to z adds to z: sqrt((1 - a) / a) (noise - predicted).
+
+        Raises WeightsError where nothing of z is left in z_t.
+        """
         alpha_bar = self.alpha_bar(timestep)
         if alpha_bar == 0:
             raise WeightsError(f"{self.source} leaves nothing of an image at timestep {timestep}: set a smaller one")
-        return (noisy - sqrt(1 - alpha_bar) * noise) / sqrt(alpha_bar)
+        return sqrt((1 - alpha_bar) / alpha_bar) * (noise - predicted)
 
 
 def read_schedule(folder: Path, source: str) -> Schedule:
