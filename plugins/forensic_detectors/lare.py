@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from forensic_cli import Batch, Detector, Weights, hookimpl
-from forensic_cli.features.diffusion import SCALE, SD14, diffusion, evidence, latents, noise, predictions, views
+from forensic_cli.features.diffusion import SCALE, SD14, diffusion, evidence, latents, noise, predictions, side, views
 
 
 class Lare(Detector):
@@ -17,10 +17,10 @@ class Lare(Detector):
 
     The map of LaRE^2 (Luo et al. 2024), E[(noise - noise_theta(z_t, t, prompt))^2] over `draws` noises at `timestep`,
     without the classifier that its authors train on it. The score is minus its mean over the latent, 0 at most, higher
-    means more likely generated. The authors' prompt names the true class of an image, which nobody knows of an image found somewhere;
-    here it is empty. Heatmaps show where in the image the noise was told better (orange) or worse (blue) than on average
-    over this image, as a natural logarithm. All images are brought to one `size`; small ones are enlarged by it and then
-    smooth, which by itself lets them look generated.
+    means more likely generated. The authors' prompt names the true class of an image, which nobody knows of an image found
+    somewhere; here it is empty. Heatmaps show where in the image the noise was told better (orange) or worse (blue) than on
+    average over this image, as a natural logarithm. All images are brought to one `size`; small ones are enlarged by it and
+    then smooth, which by itself lets them look generated.
     """
 
     paper = "arXiv:2403.17465"
@@ -43,7 +43,10 @@ class Lare(Detector):
                 raise ValueError("draws and size must be at least 1")
 
     def open_weights(self) -> None:
-        self.session.once(diffusion, weights=self.options.weights).schedule.alpha_bar(self.options.timestep)
+        model = self.session.once(diffusion, weights=self.options.weights)
+        model.schedule.alpha_bar(self.options.timestep)
+        if self.options.size is not None:
+            side(model.space, self.options.size)
 
     def score(self, batch: Batch) -> list[float]:
         """Minus the mean of the map."""

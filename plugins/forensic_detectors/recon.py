@@ -19,6 +19,7 @@ from forensic_cli.features.diffusion import (
     noise,
     pixels,
     predictions,
+    side,
     views,
 )
 
@@ -28,9 +29,9 @@ class Recon(Detector):
     back almost unchanged, a photograph less so.
 
     ReconstructionError of "Sinks of Gradient Flows" (Li and Wang 2023), training-free: E ||x - f(x~)||^2 over `draws`
-    noises, where x~ = sqrt(a) x + sqrt(1 - a) noise at `timestep` (0 is their "1 time-step") and f is one step of the model back to
-    x, (x~ - sqrt(1 - a) noise_theta(x~)) / sqrt(a), with an empty prompt. The score is minus that, 0 at most, higher means
-    more likely generated.
+    noises, where x~ = sqrt(a) x + sqrt(1 - a) noise at `timestep` (0 is their "1 time-step") and f is one step of the model
+    back to x, (x~ - sqrt(1 - a) noise_theta(x~)) / sqrt(a), with an empty prompt. The score is minus that, 0 at most;
+    higher means more likely generated.
 
     The authors add up squared differences, so that a larger image has a larger error; they found an AUROC of 0.73 that fell
     to 0.49 when all images were cut to one size. Here all images are brought to one `size` and the error is a mean, which
@@ -62,7 +63,10 @@ class Recon(Detector):
                 raise ValueError("draws and size must be at least 1")
 
     def open_weights(self) -> None:
-        self.session.once(diffusion, weights=self.options.weights).schedule.alpha_bar(self.options.timestep)
+        model = self.session.once(diffusion, weights=self.options.weights)
+        model.schedule.alpha_bar(self.options.timestep)
+        if self.options.size is not None:
+            side(model.space, self.options.size)
 
     def score(self, batch: Batch) -> list[float]:
         """Minus the expected error."""

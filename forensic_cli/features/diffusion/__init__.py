@@ -4,7 +4,8 @@
     space = session.once(latent_space, weights=weights)     # Space: an autoencoder alone is enough
     model = session.once(diffusion, weights=weights)        # Diffusion: space, U-Net, schedule; checked, nothing loaded yet
 
-Both raise WeightsError in one line; a detector's `open_weights` calls them so that a scan fails before its first image.
+Both raise WeightsError in one line; a detector's `open_weights` calls them, and `model.schedule.alpha_bar(timestep)` and
+`side(space, size)`, so that what cannot be done is said before the first image.
 What a batch shares is a list with one answer per image, in order, float32 on the session's device; images of one shape go
 through a network together. Settings of a key are always all given (`sample=False` too), or the work is done twice:
 
@@ -29,7 +30,7 @@ from forensic_cli.features.diffusion.folder import AUTOENCODER_FILES, DIFFUSION_
 from forensic_cli.features.diffusion.latents import decoded, latents, moments, noise
 from forensic_cli.features.diffusion.maps import SCALE, evidence
 from forensic_cli.features.diffusion.models import Diffusion, Space, diffusion, latent_space
-from forensic_cli.features.diffusion.pictures import pixels, tensor, views
+from forensic_cli.features.diffusion.pictures import pixels, side, tensor, views
 from forensic_cli.features.diffusion.predicting import Denoiser, denoiser, predictions
 from forensic_cli.features.diffusion.schedule import Schedule
 
@@ -57,6 +58,7 @@ __all__ = [
     "pixels",
     "predictions",
     "scaled",
+    "side",
     "tensor",
     "together",
     "unscaled",

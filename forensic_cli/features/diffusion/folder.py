@@ -14,6 +14,11 @@ from forensic_cli.weights import locate, matching
 
 _TENSORS = "diffusion_pytorch_model"
 _SHARDS = (".safetensors", ".safetensors.index.json", "-*-of-*.safetensors")
+_WITNESS = {  # a file without which a part is not there
+    "text_encoder": "model.safetensors",
+    "tokenizer": "tokenizer_config.json",
+    "scheduler": "scheduler_config.json",
+}
 _UNIMPORTANT = {"sample_size", "force_upcast"}  # of a config: the numbers do not depend on them
 
 
@@ -78,9 +83,9 @@ def opened(session: Session, weights: Weights, needed: Sequence[str]) -> Path:
         raise WeightsError(f"{weights.source} is a file; a diffusers folder is needed (vae/, unet/, scheduler/)")
     if located.place == "hub":
         listed = read_json(located.path / "model_index.json") or dict.fromkeys(needed)
-        bare = [name for name in needed if name in listed and not any((located.path / name).glob("*.safetensors"))]
-        tensors = {name: "model" if name.startswith("text_encoder") else _TENSORS for name in bare}
-        lacking = [f"{name}/{stem}.safetensors" for name, stem in tensors.items()]
+        witness = {name: _WITNESS.get(name.removesuffix("_2"), f"{_TENSORS}.safetensors") for name in needed}
+        files = [Path(name, file) for name, file in witness.items() if name in listed]
+        lacking = [file.as_posix() for file in files if not any((located.path / file).parent.glob(f"*{file.suffix}"))]
         if lacking and not (located.path / f"{_TENSORS}.safetensors").is_file():
             located = locate(replace(weights, files=(*weights.files, *lacking)), offline=session.offline)
     return located.path
@@ -128,6 +133,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 def _digest(folder: Path, files: tuple[str, ...], config: Mapping[str, Any]) -> str:
     tensors = locate(Weights(str(folder), files=files)).sha256
-    settings = {key: value for key, value in config.items() if key not in _UNIMPORTANT and not key.startswith("_")}
+    said = {key: value for key, value in config.items() if not key.startswith("_") and value is not None}
+    settings = {key: value for key, value in said.items() if key not in _UNIMPORTANT}
     facts = [tensors, config.get("_class_name"), settings]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

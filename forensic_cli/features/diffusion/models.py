@@ -15,6 +15,7 @@ _AUTOENCODERS = ("AutoencoderKL", "AutoencoderTiny", "VQModel")
 _UNETS = ("UNet2DConditionModel", "UNet2DModel")
 _CLIP = ("CLIPTextModel", "CLIPTextModelWithProjection")
 _PLACES = ("vae", "vqvae", "movq", "")
+_PARTS = ("vae", "vqvae", "unet", "scheduler", "text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2")
 _CHANNELS = {"AutoencoderKL": 4, "AutoencoderTiny": 4, "VQModel": 3}  # unless its config says otherwise
 
 
@@ -74,7 +75,7 @@ def diffusion(session: Session, *, weights: Weights) -> Diffusion:
     Raises WeightsError: no diffusers folder, a sub-folder that is missing, networks that do not fit each other.
     """
     source = weights.source
-    path = opened(session, weights, ("vae", "vqvae", "unet", "text_encoder", "text_encoder_2"))
+    path = opened(session, weights, _PARTS)
     index = read_json(path / "model_index.json") or {}
     unet = part(path, source, ("unet", ""), _UNETS)
     autoencoder = part(path, source, _PLACES, _AUTOENCODERS)

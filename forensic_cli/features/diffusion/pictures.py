@@ -18,14 +18,18 @@ def views(batch: Batch, *, space: Space, size: int | None) -> list[Window]:
     `size`: the short side is brought to it (bicubic, antialiased) and the centre square cut out. None: the centre at native
     size, less than a cell is lost. Raises ImageError for an image smaller than one cell.
     """
-    cell = space.cell
     if size is None:
-        return [_native(image, cell) for image in batch.images]
-    side = size // cell * cell
-    if not side:
-        raise WeightsError(f"size {size} is less than one latent cell of {space.source} ({cell} pixels): set a larger one")
-    look = Look(side, resize=size, kernel="bicubic")
+        return [_native(image, space.cell) for image in batch.images]
+    look = Look(side(space, size), resize=size, kernel="bicubic")
     return [window for (window,) in batch.session.once(threads).map(partial(cut, look=look), batch.images)]
+
+
+def side(space: Space, size: int) -> int:
+    """The side of the square that `size` leaves, a multiple of `space.cell`. Raises WeightsError if there is none."""
+    cells = size // space.cell
+    if not cells:
+        raise WeightsError(f"size {size} is less than one latent cell of {space.source}: set at least {space.cell}")
+    return cells * space.cell
 
 
 def pixels(batch: Batch, *, space: Space, size: int | None) -> list[torch.Tensor]:
