@@ -108,7 +108,7 @@ def calibrate(
     for line in _told(made, output):
         Silent().say(line)
     if plots:
-        from forensic_cli.engine.evaluating.calibration_pages import draw
+        from forensic_cli.engine.evaluating.profile_figures import draw
 
         for file in draw(made, plots):
             Silent().say(f"drawn: {file}")

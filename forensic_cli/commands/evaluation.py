@@ -172,6 +172,8 @@ def _dataset(asked: Asked, recipe: Recipe | None, watcher: Silent) -> Dataset:
         raise UsageError(f"the recipe {recipe.name} needs {recipe.data.name}: name its folder. {where}")
     split = None if asked.split == "all" else asked.split or "unseen"
     dataset = read_dataset(asked.dataset, layout, asked.real, asked.fake, split=split)
+    for note in dataset.notes:
+        watcher.say(note)
     for path, why in dataset.left_out[:_SHOWN]:
         watcher.say(f"left out: {path}: {why}")
     if len(dataset.left_out) > _SHOWN:

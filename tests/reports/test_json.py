@@ -43,7 +43,8 @@ def test_json_is_the_contract():
         "height": 480,
         "status": "ok",
         "reason": None,
-        "verdict": {"label": "generated", "basis": "provenance", "p_value": None, "q_value": None, "llr": None},
+        "verdict": {"label": "generated", "basis": "provenance", "p_value": None, "q_value": None, "llr": None}
+        | {"reason": None},
         "findings": [
             {
                 "method": "provenance",
@@ -63,6 +64,7 @@ def test_json_is_the_contract():
                 "heatmap": None,
                 "seconds": 0.01,
                 "error": None,
+                "stability": None,
             },
             {
                 "method": "rigid",
@@ -74,6 +76,7 @@ def test_json_is_the_contract():
                 "heatmap": None,
                 "seconds": 0.25,
                 "error": None,
+                "stability": None,
             },
         ],
     }

@@ -32,7 +32,7 @@ file                        rigid
 a/pope.png    generated      0.7500
     ↳ generated: Stable Diffusion settings (declared)
 b/drawn.webp  inconclusive  -0.5000 p 0.01
-    ↳ inconclusive by scores: p 0.01, q 0.02, log likelihood ratio 2.5
+    ↳ inconclusive by scores: p 0.01, q 0.02, log10 likelihood ratio 2.5
 a/photo.jpg   no verdict     failed
     ↳ captured: Canon EOS R5 (declared)
 

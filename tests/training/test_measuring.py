@@ -10,6 +10,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score, roc_auc_score
 from training_pictures import grain
 
+from forensic_cli import profiles
 from forensic_cli.classifier import Classifier, Look, Threshold
 from forensic_cli.datasets import Labelled
 from forensic_cli.errors import TrainingError
@@ -215,15 +216,13 @@ def test_the_control_sees_the_outside_of_the_files(tmp_path):
     assert measure(Grey(), known[:30], unseen).zero_pixel is None
 
 
-def test_the_scores_of_photographs_are_kept_for_calibration(unseen):
+def test_the_scores_of_photographs_are_kept_for_calibration(unseen, tmp_path):
     scores = score(Grey(), unseen)
-    found = measure(Grey(), unseen, unseen).calibration()
-    assert found["schema"] == "forensic/photographs/1"
-    assert found["scores"] == sorted(round(float(one), 4) for one in scores[:120])
-    assert found["sources"] == [f"camera {n}" for n in range(6)]
-    for value, source in zip(found["scores"], found["source"], strict=True):
-        assert unseen[int(value) + 118].source == found["sources"][source]
-    json.dumps(found, allow_nan=False)
+    measure(Grey(), unseen, unseen).profile("grey", "forensic train grey", 7).write(tmp_path / "calibration.json")
+    found = profiles.read(tmp_path / "calibration.json")
+    assert list(found.methods["grey"].photographs) == sorted(round(float(one), 4) for one in scores[:120])
+    assert found.photographs.origin == tuple(f"camera {n}" for n in range(6))
+    assert (found.photographs.number, found.seed) == (120, 7)
 
 
 @pytest.mark.parametrize(("lost", "words"), [(False, "photographs"), (True, "generated images")])

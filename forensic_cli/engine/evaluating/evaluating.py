@@ -17,6 +17,8 @@ from forensic_cli.records import Json, Run
 from forensic_cli.statistics.controls import Outside, controls
 from forensic_cli.statistics.matching import match
 
+_FEWEST = 10  # matched pairs
+
 
 @dataclass(frozen=True)
 class Terms:
@@ -42,7 +44,7 @@ def evaluated(dataset: Dataset, scored: Scored, run: Run, terms: Terms, recipe: 
     notes = [f"left out: {len(doubles.contradicting):,} images are labelled both photograph and generated"]
     notes = notes if doubles.contradicting else []
     if terms.matched:
-        kept, note = _matched(kept, scored, terms.seed)
+        kept, note = _matched(kept, scored, pairs, terms.seed)
         notes.append(note)
     images = [scored.images[row] for row in kept]
     _check(images)
@@ -69,10 +71,21 @@ def evaluated(dataset: Dataset, scored: Scored, run: Run, terms: Terms, recipe: 
     return evaluation, [*notes, *(row["warning"] for row in control if row["warning"])]
 
 
-def _matched(kept: np.ndarray, scored: Scored, seed: int) -> tuple[np.ndarray, str]:
-    """Pairs of both classes that are alike from the outside; pictures made by hand are in none."""
+def _matched(
+    kept: np.ndarray, scored: Scored, pairs: Mapping[str, Sequence[str]], seed: int
+) -> tuple[np.ndarray, str]:
+    """Pairs of both classes that are alike from the outside; pictures made by hand are in none.
+
+    Where the data set pairs generators with photographs, both of a pair are of one such group.
+    """
     usable = np.array([row for row in kept if scored.images[row].label != HANDMADE], int)
-    found = match([scored.outsides[row] for row in usable], seed)
+    group = {source: of[0] for of in pairs.values() for source in of}
+    own = {generator: of[0] for generator, of in pairs.items() if of}
+    images = [scored.images[row] for row in usable]
+    groups = [own.get(one.generator, "") if one.generator else group.get(one.source, "") for one in images]
+    found = match([scored.outsides[row] for row in usable], seed, groups)
+    if len(found.pairs) < _FEWEST:
+        raise UsageError(f"--match: {found}; {_FEWEST} pairs at least are needed to measure anything")
     return usable[found.indices], str(found)
 
 
