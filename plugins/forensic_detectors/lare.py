@@ -50,7 +50,7 @@ class Lare(Detector):
 
     def score(self, batch: Batch) -> list[float]:
         """Minus the mean of the map."""
-        return [-float(one.mean(dtype=np.float64)) for one in batch.once(loss_maps, options=self.options)]
+        return [0.0 - float(one.mean(dtype=np.float64)) for one in batch.once(loss_maps, options=self.options)]
 
     def heatmaps(self, batch: Batch) -> list[np.ndarray]:
         model = batch.session.once(diffusion, weights=self.options.weights)
