@@ -62,8 +62,8 @@ def run(asked: Asked, typed: Typed, plugins: Plugins) -> Status:
     specs = [name for text in [*(recipe.transforms if recipe else ()), *asked.transforms] for name in expand(text)]
     chosen = [one for one in map(parse, dict.fromkeys(specs)) if one.steps]
     voice = Silent()
-    ready = _of_recipe(recipe, typed, plugins, voice) if recipe else _ready(typed, plugins, voice)
     dataset = _dataset(asked, recipe, voice)
+    ready = _of_recipe(recipe, typed, plugins, voice) if recipe else _ready(typed, plugins, voice)
     begun = runs.begin(ready.methods, ready.session, shlex.join(["forensic", *sys.argv[1:]]))
     with (
         closing(ready.store),
@@ -146,7 +146,7 @@ def _of_recipe(recipe: Recipe, typed: Typed, plugins: Plugins, watcher: Silent) 
         found.append((offer, entry.label, {**entry.settings, **typed_settings.get(entry.method, {})}))
     if not found:
         raise UsageError(f"no method of the recipe {recipe.name} is installed")
-    place = replace(typed, methods=None, set_=None, weights=None).prepared([])
+    place = typed.placed([offer for offer, _, _ in found])
     return replace(place, methods=_labelled(found, place, watcher))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,9 +60,14 @@ class Typed:
         """Methods with their weights, on their device. Raises what a person has to know before any image is read."""
         from forensic_cli.engine import methods as roster
 
+        place = self.placed(offers)
+        return replace(place, methods=roster.prepare(offers, settings(self.set_, self.weights), place.session))
+
+    def placed(self, offers: Sequence[Offer]) -> Prepared:
+        """The device and the store for these, and no method yet."""
         session, runtime, usual_size = self._place(offers)
         return Prepared(
-            methods=roster.prepare(offers, settings(self.set_, self.weights), session),
+            methods=[],
             session=session,
             runtime=runtime,
             store=self._store(),

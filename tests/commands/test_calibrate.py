@@ -5,26 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from greys import BRIGHT, METHOD, fill
 from scipy.stats import binomtest
 
 from forensic_cli import profiles
 from forensic_cli.cli import run
 from forensic_cli.status import Status
-
-BRIGHT = str(Path(__file__).parent / "brightness.py")
-METHOD = ["--plugin", BRIGHT, "-m", "brightness"]
-
-
-def fill(folder, greys, side=32):
-    """One grey PNG for each, a pixel apart so that none is the copy of another."""
-    folder.mkdir()
-    for number, grey in enumerate(greys):
-        pixels = np.full((side, side, 3), np.clip(grey, 0, 255), np.uint8)
-        pixels[0, 0] = number % 256, number // 256, 7
-        Image.fromarray(pixels).save(folder / f"{number:04}.png")
-    return str(folder)
-
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import forensic_detectors.commfor as commfor
+from forensic_cli import profiles
 from forensic_cli.cli import run
 from forensic_cli.contract import check
 from forensic_cli.detector import Session
@@ -43,10 +44,10 @@ def test_both_runtimes_agree(shape):
 
 def test_thresholds_are_those_of_its_calibration():
     config = json.loads((FOLDER / "config.json").read_bytes())
-    calibration = json.loads((FOLDER / "calibration.json").read_bytes())
-    scores = np.array(calibration["scores"])
-    assert len(scores) == len(calibration["source"]) >= 300
-    assert max(calibration["source"]) < len(calibration["sources"])
+    profile = profiles.read(FOLDER / profiles.CALIBRATION)
+    (known,) = profile.methods.values()
+    scores = np.array(known.photographs)
+    assert len(scores) == profile.photographs.number >= 300
     for threshold in config["thresholds"]:
         assert threshold["photographs"] == len(scores)
         assert (scores > threshold["score"] + 1e-4).mean() <= threshold["fpr"]
@@ -54,7 +55,7 @@ def test_thresholds_are_those_of_its_calibration():
 
 def test_no_photograph_of_its_calibration_was_trained_on():
     held_out = json.loads((FOLDER / "training.json").read_bytes())["held_out_sources"]
-    assert set(json.loads((FOLDER / "calibration.json").read_bytes())["sources"]) <= set(held_out)
+    assert set(profiles.read(FOLDER / profiles.CALIBRATION).photographs.origin) <= set(held_out)
 
 
 def test_the_default_scan_runs_it_and_says_what_is_stronger(photo_folder, tmp_path, capsys):

@@ -93,7 +93,7 @@ class LiteRecipe(Recipe):
     normalise: Normalise = "backbone"
     folded: Folded = True
     augment: Augment = "wild"
-    members: Members = 3
+    members: Members = 2
     steps: Steps = 1400
     batch: Batch = 32
     lr: Lr = 3e-4
