@@ -51,7 +51,9 @@ class Sample:
         The format does not count: methods see pixels, and a PNG may hold those of a JPEG.
         """
         if self.short_side and width and height and min(width, height) < self.short_side[1]:
-            return f"smaller than what was calibrated: {width} x {height}, short sides there begin at {self.short_side[1]:.0f}"
+            return (
+                f"smaller than what was calibrated: {width} x {height}, short sides there begin at {self.short_side[1]:.0f}"
+            )
         return None
 
 
@@ -161,7 +163,9 @@ def plain_options(use: MethodUse) -> Json:
 
 
 def _names(value: Any, sources: list[Any]) -> bool:
-    return bool(sources) and (value in sources or (isinstance(value, list) and bool(value) and value == sources[: len(value)]))
+    return bool(sources) and (
+        value in sources or (isinstance(value, list) and bool(value) and value == sources[: len(value)])
+    )
 
 
 def read(path: Path) -> Profile:

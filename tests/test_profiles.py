@@ -18,8 +18,11 @@ def made(scores=range(400), **changes):
     sample = Sample(400, 2, ("photos/",), {"JPEG": 400}, (200.0, 240.0, 500.0, 4000.0))
     known = Calibrated.of(USE, np.array(scores, float))
     fields = {"forensic": "0.1.0", "made": "2026-01-01T00:00:00+00:00", "command": "forensic", "seed": 0}
-    return Profile(**{**fields, "device": "cpu", "dtype": "float32", "photographs": sample, "generated": None} | changes
-                   | {"methods": {"sharp": known}})
+    return Profile(
+        **{**fields, "device": "cpu", "dtype": "float32", "photographs": sample, "generated": None}
+        | changes
+        | {"methods": {"sharp": known}}
+    )
 
 
 def test_a_profile_is_read_as_it_was_written(tmp_path):
@@ -41,7 +44,12 @@ def test_scores_are_kept_in_ascending_order_whatever_the_order_of_the_photograph
         (replace(USE, version="2.0"), "made with forensic-sharp 1.4.2, this is 2.0"),
         (replace(USE, weights=({"source": "a/b", "sha256": "cd"},)), "other weights"),
         (replace(USE, options={"size": 128, "weights": "a/b"}), "size=64, not 128"),
-        (replace(USE, options={"size": 64, "weights": "/elsewhere"}, weights=({"source": "/elsewhere", "sha256": "ab"},)), None),
+        (
+            replace(
+                USE, options={"size": 64, "weights": "/elsewhere"}, weights=({"source": "/elsewhere", "sha256": "ab"},)
+            ),
+            None,
+        ),
     ],
     ids=["same", "minor version", "major version", "weights", "option", "same weights elsewhere"],
 )
@@ -52,7 +60,10 @@ def test_what_a_profile_is_refused_for(use, words):
 
 def test_a_profile_beside_weights_is_of_them_wherever_they_lie():
     beside = Calibrated.of(USE, np.arange(400.0), beside=True)
-    assert beside.refusal(replace(USE, weights=({"source": "/x", "sha256": "zz"},), options={"size": 64, "weights": "/x"})) is None
+    assert (
+        beside.refusal(replace(USE, weights=({"source": "/x", "sha256": "zz"},), options={"size": 64, "weights": "/x"}))
+        is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -71,7 +82,7 @@ def test_what_is_no_profile_is_refused_in_one_line(tmp_path, change, words):
     row = made().to_json()
     change(row)
     (tmp_path / "p.json").write_text(json.dumps(row))
-    with pytest.raises(UsageError, match="p.json") as caught:
+    with pytest.raises(UsageError, match=r"p\.json") as caught:
         profiles.read(tmp_path / "p.json")
     assert words.replace("\\", "") in str(caught.value)
     assert "\n" not in str(caught.value)

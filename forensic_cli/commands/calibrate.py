@@ -54,7 +54,9 @@ def calibrate(
     ] = "logistic",
     plots: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder for pictures: score histograms, and with --generated Tippett and ECE plots."),
+        typer.Option(
+            metavar="DIR", help="Folder for pictures: score histograms, and with --generated Tippett and ECE plots."
+        ),
     ] = None,
     set_: Set = None,
     weights: WeightsOf = None,
@@ -82,9 +84,7 @@ def calibrate(
     from forensic_cli.progress import Silent
     from forensic_cli.writing import check_writable
 
-    typed = Typed(
-        methods, set_, weights, device, require_gpu, dtype, batch_size, workers, seed, store, no_store, offline
-    )
+    typed = Typed(methods, set_, weights, device, require_gpu, dtype, batch_size, workers, seed, store, no_store, offline)
     if output.suffix.lower() != ".json":
         raise UsageError(f"-o {output}: a profile is a .json file")
     check_writable(output)

@@ -95,9 +95,7 @@ def evaluate(
     from forensic_cli.commands import evaluation
     from forensic_cli.plugins import Plugins
 
-    typed = Typed(
-        methods, set_, weights, device, require_gpu, dtype, batch_size, workers, seed, store, no_store, offline
-    )
+    typed = Typed(methods, set_, weights, device, require_gpu, dtype, batch_size, workers, seed, store, no_store, offline)
     asked = evaluation.Asked(
         dataset=dataset or [],
         transforms=transform or [],

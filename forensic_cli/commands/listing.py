@@ -26,8 +26,15 @@ def _recipes() -> Iterator[str]:
     for one in every():
         yield one.name
         yield from (fill(text, _WIDTH, initial_indent="  ", subsequent_indent="  ") for text in (one.title, one.shows))
-        yield fill(f"methods: {', '.join(entry.label for entry in one.entries)}", _WIDTH, initial_indent="  ", subsequent_indent="    ")
-        yield fill(f"data: {one.data.name} (--layout {one.data.layout})", _WIDTH, initial_indent="  ", subsequent_indent="    ")
+        yield fill(
+            f"methods: {', '.join(entry.label for entry in one.entries)}",
+            _WIDTH,
+            initial_indent="  ",
+            subsequent_indent="    ",
+        )
+        yield fill(
+            f"data: {one.data.name} (--layout {one.data.layout})", _WIDTH, initial_indent="  ", subsequent_indent="    "
+        )
         if one.needs:
             yield fill(f"needs: {' '.join(one.needs.split())}", _WIDTH, initial_indent="  ", subsequent_indent="    ")
         yield ""

@@ -57,7 +57,9 @@ def scan(
     ] = "bonferroni",
     stability: Annotated[
         bool,
-        typer.Option("--stability", help="Score copies too, re-encoded and resized; what they would change is inconclusive."),
+        typer.Option(
+            "--stability", help="Score copies too, re-encoded and resized; what they would change is inconclusive."
+        ),
     ] = False,
     heatmaps: Annotated[
         Path | None,
@@ -93,9 +95,7 @@ def scan(
     from forensic_cli.progress import Silent
     from forensic_cli.transforms import STABILITY, parse
 
-    typed = Typed(
-        methods, set_, weights, device, require_gpu, dtype, batch_size, workers, seed, store, no_store, offline
-    )
+    typed = Typed(methods, set_, weights, device, require_gpu, dtype, batch_size, workers, seed, store, no_store, offline)
     plugins = Plugins(plugin or ())
     targets = outputs.plan(output or [], format_, plugins, terminal=bool(sys.stdout and sys.stdout.isatty()))
     offers, hints = typed.offers(plugins)

@@ -85,7 +85,9 @@ def scan(
     loading = Loader(everyone, kept, workers, 2 * batch_size, anew=pictures.methods).load(pictures.besides(found))
     try:
         for group in groups(loading, examiner):
-            results = [found | more for found, more in zip(examiner.examine(group), altered.examine(again, group), strict=True)]
+            results = [
+                found | more for found, more in zip(examiner.examine(group), altered.examine(again, group), strict=True)
+            ]
             save(kept, everyone, group, results)
             for loaded, fresh in zip(group, results, strict=True):
                 record = _record(loaded, pictures.added(loaded.sha256, fresh), methods, copies)

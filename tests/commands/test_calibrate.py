@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from greys import BRIGHT, METHOD, fill
 from scipy.stats import binomtest
 
 from forensic_cli import profiles
 from forensic_cli.cli import run
 from forensic_cli.status import Status
+from greys import BRIGHT, METHOD, fill
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
@@ -20,7 +21,18 @@ def made(tmp_path_factory):
     photos = fill(folder / "photos", generator.normal(90, 20, 400))
     generated = fill(folder / "generated", generator.normal(150, 20, 100))
     profile = str(folder / "profile.json")
-    command = ["calibrate", photos, *METHOD, "-o", profile, "--generated", generated, "--plots", str(folder / "plots"), "--no-store"]
+    command = [
+        "calibrate",
+        photos,
+        *METHOD,
+        "-o",
+        profile,
+        "--generated",
+        generated,
+        "--plots",
+        str(folder / "plots"),
+        "--no-store",
+    ]
     assert run(command) == Status.DONE
     return folder
 
@@ -70,7 +82,10 @@ def test_bright_images_are_called_generated_with_their_numbers(made, tmp_path):
 
 def test_with_a_rate_of_false_discoveries_rows_wait_for_all_of_them(made, tmp_path, capsysbinary):
     more = fill(tmp_path / "more", [250] * 5 + list(range(40, 90)))
-    assert run(["scan", more, *METHOD, "--no-store", "--calibration", str(made / "profile.json"), "--fdr", "0.1"]) == Status.DONE
+    assert (
+        run(["scan", more, *METHOD, "--no-store", "--calibration", str(made / "profile.json"), "--fdr", "0.1"])
+        == Status.DONE
+    )
     rows = [json.loads(line) for line in capsysbinary.readouterr().out.splitlines()]
     assert [row["verdict"]["label"] for row in rows[:5]] == ["generated"] * 5
     assert {row["verdict"]["label"] for row in rows[5:]} == {"unflagged"}
@@ -111,7 +126,9 @@ def test_what_cannot_be_judged_is_said_before_any_image_is_read(tmp_path, capsys
 
 
 def test_a_profile_of_another_method_is_refused(made, photo_folder, capsys):
-    assert run(["scan", str(photo_folder), "-m", "commfor.lite", "--calibration", str(made / "profile.json")]) == Status.USAGE
+    assert (
+        run(["scan", str(photo_folder), "-m", "commfor.lite", "--calibration", str(made / "profile.json")]) == Status.USAGE
+    )
     assert "is of brightness, which this scan does not run" in capsys.readouterr().err
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from greys import METHOD, fill
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
 from forensic_cli import images
 from forensic_cli.cli import run
 from forensic_cli.status import Status
+from greys import METHOD, fill
 
 
 @pytest.fixture
@@ -50,7 +50,9 @@ def test_the_numbers_are_those_of_scikit_learn(data, tmp_path, capsys):
     assert pooled["brier"] == pytest.approx(brier_score_loss(labels, values), abs=1e-12)
     mine = [(label, value) for label, value, row in zip(labels, values, every, strict=True) if "/One/" in row["path"]]
     assert rows["none", "One"]["auroc"] == pytest.approx(roc_auc_score(*zip(*mine, strict=True)), abs=1e-12)
-    assert rows["none", "(mean)"]["auroc"] == pytest.approx((rows["none", "One"]["auroc"] + rows["none", "Two"]["auroc"]) / 2)
+    assert rows["none", "(mean)"]["auroc"] == pytest.approx(
+        (rows["none", "One"]["auroc"] + rows["none", "Two"]["auroc"]) / 2
+    )
     assert "(pooled)" not in capsys.readouterr().out.split("method")[0]
 
 

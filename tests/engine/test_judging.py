@@ -19,7 +19,9 @@ def basis(scores=CAMERAS, sample=SIZED):
 
 def record(verdict=None, width=1000, stability=None, **scores):
     findings = tuple(Finding(name, score=score, stability=stability) for name, score in scores.items())
-    return FileRecord("x.jpg", "ok", sha256="00", format="JPEG", width=width, height=1000, verdict=verdict, findings=findings)
+    return FileRecord(
+        "x.jpg", "ok", sha256="00", format="JPEG", width=width, height=1000, verdict=verdict, findings=findings
+    )
 
 
 def judged(record, fpr=0.01, **bases):

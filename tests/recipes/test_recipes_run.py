@@ -1,4 +1,4 @@
-"""Every recipe from end to end on a miniature of its data set; a stand-in that measures brightness answers for each method."""
+"""Every recipe from end to end on a miniature of its data set; a stand-in that measures brightness is each method."""
 
 import json
 from dataclasses import make_dataclass
@@ -57,7 +57,9 @@ def test_a_recipe_runs_from_end_to_end(name, tmp_path, standing_in, monkeypatch)
     shown = {row["generator"] for row in found["rows"]}
     assert set(recipe.data.generators) <= shown
     published = (out / "tables" / "published.csv").read_text() if recipe.published else ""
-    assert all(entry.label in published for entry in recipe.entries if entry.label in {one.method for one in recipe.published})
+    assert all(
+        entry.label in published for entry in recipe.entries if entry.label in {one.method for one in recipe.published}
+    )
 
 
 def test_a_method_that_is_not_installed_is_named_and_left_out(tmp_path, monkeypatch, capsys):

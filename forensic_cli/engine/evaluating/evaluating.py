@@ -32,7 +32,9 @@ class Terms:
     thresholds: Mapping[str, float] | None = None
 
 
-def evaluated(dataset: Dataset, scored: Scored, run: Run, terms: Terms, recipe: Json | None) -> tuple[Evaluation, list[str]]:
+def evaluated(
+    dataset: Dataset, scored: Scored, run: Run, terms: Terms, recipe: Json | None
+) -> tuple[Evaluation, list[str]]:
     """The evaluation, and lines that a person should read before its figures.
 
     Raises UsageError where a class has no image left.
@@ -71,9 +73,7 @@ def evaluated(dataset: Dataset, scored: Scored, run: Run, terms: Terms, recipe: 
     return evaluation, [*notes, *(row["warning"] for row in control if row["warning"])]
 
 
-def _matched(
-    kept: np.ndarray, scored: Scored, pairs: Mapping[str, Sequence[str]], seed: int
-) -> tuple[np.ndarray, str]:
+def _matched(kept: np.ndarray, scored: Scored, pairs: Mapping[str, Sequence[str]], seed: int) -> tuple[np.ndarray, str]:
     """Pairs of both classes that are alike from the outside; pictures made by hand are in none.
 
     Where the data set pairs generators with photographs, both of a pair are of one such group.

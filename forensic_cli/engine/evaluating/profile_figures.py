@@ -52,11 +52,20 @@ def _histogram(method: str, known: Calibrated) -> Figure:
     for place, (words, scores) in enumerate((("photographs", known.photographs), ("generated", known.generated or ()))):
         if scores:
             weights = np.full(len(scores), 1 / len(scores))
-            axes.hist(scores, edges, weights=weights, alpha=0.6, color=canvas.colour(place), label=f"{words} ({len(scores):,})")
+            axes.hist(
+                scores, edges, weights=weights, alpha=0.6, color=canvas.colour(place), label=f"{words} ({len(scores):,})"
+            )
     for limit in known.thresholds:
         if limit["score"] is not None:
             axes.axvline(limit["score"], color=canvas.FAINT, linewidth=0.8, linestyle=":")
-            axes.annotate(f"{limit['fpr']:g}", (limit["score"], 1), xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize=7)
+            axes.annotate(
+                f"{limit['fpr']:g}",
+                (limit["score"], 1),
+                xycoords=("data", "axes fraction"),
+                ha="center",
+                va="bottom",
+                fontsize=7,
+            )
     axes.set(xlabel=f"score of {canvas.label(method)}", ylabel="share of its class")
     canvas.title(figure, "Scores; dotted: thresholds at a false-positive rate")
     canvas.legend(figure, axes)

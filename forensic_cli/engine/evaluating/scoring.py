@@ -90,7 +90,10 @@ def score(items: Sequence[Labelled], work: Work) -> Scored:
     loading = loader.load(_candidates(items))
     try:
         for group in groups(loading, plain):
-            results = _merged(plain.examine(group), altered.examine(anew, group, lambda transform, loaded: transform.applies(by_path[loaded.path].generated)))
+            results = _merged(
+                plain.examine(group),
+                altered.examine(anew, group, lambda transform, loaded: transform.applies(by_path[loaded.path].generated)),
+            )
             save(store, everyone, group, results)
             for loaded, fresh in zip(group, results, strict=True):
                 if loaded.ref and loaded.status == "ok":

@@ -171,7 +171,7 @@ def rates(calibration: Json) -> Iterator[str]:
     if fdr is None:
         yield f"By scores at most {fpr:.1%} of photographs like {whose} are called “generated” (95 % confidence)."
     else:
-        yield f"Of those called “generated” by scores at most {fdr:.1%} are expected to be photographs, if these are like {whose}."
+        yield f"Of those called “generated” by scores at most {fdr:.1%} should be photographs, if yours are like {whose}."
     if own:
         yield "For a rate that holds for photographs like yours: forensic calibrate PHOTOS -o profile.json."
 
