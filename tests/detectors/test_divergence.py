@@ -7,7 +7,6 @@ from math import sqrt
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from forensic_cli import Batch, Session, options
 from forensic_cli.cli import run
@@ -21,7 +20,13 @@ from installing import install
 pytest_plugins = ("diffusion_models",)
 
 SIZE = 8  # pixels a side: a latent of 4 x 4 x 4, whose Jacobian can be written down
-PLUGIN = "from forensic_detectors.divergence import Divergence, hookimpl\n\n\n@hookimpl\ndef register_detectors(register):\n    register('given', Divergence)\n"  # fmt: skip # noqa: E501
+PLUGIN = """from forensic_detectors.divergence import Divergence, hookimpl
+
+
+@hookimpl
+def register_detectors(register):
+    register("given", Divergence)
+"""
 
 
 def made(folder, session=None, **settings):
@@ -49,7 +54,7 @@ def test_within_the_standard_error_of_the_whole_jacobian(request, photographs, n
     session = Session()
     images = batch(photographs, session)
     weights = request.getfixturevalue(name)
-    ask = {"draws": "60", "size": str(SIZE if name == "sd" else 4)}
+    ask = {"draws": "30", "size": str(SIZE if name == "sd" else 4)}
     found = {
         one: made(weights, session, estimator=one, **ask).estimates(images) for one in ("hutchinson", "jvp", "coordinates")
     }
@@ -68,10 +73,10 @@ def test_within_the_standard_error_of_the_whole_jacobian(request, photographs, n
         theory["jvp"] = theory["hutchinson"]
         exact = float(whole.trace()) / size
         for name, estimates in found.items():
-            error = theory[name] / sqrt(60)
+            error = theory[name] / sqrt(30)
             assert abs(estimates[index].value - exact) < 4 * error, name
             assert estimates[index].error == pytest.approx(error, rel=0.5), name
-        assert found["jvp"][index].value == pytest.approx(found["hutchinson"][index].value, rel=0.02, abs=0.02 * error)
+        assert found["jvp"][index].value == pytest.approx(found["hutchinson"][index].value, abs=0.1 * theory["jvp"])
 
 
 def test_options_choose_point_latent_field_prompt_and_sign(sd, photographs):
@@ -98,10 +103,10 @@ def test_options_choose_point_latent_field_prompt_and_sign(sd, photographs):
     assert usual.score(images) == [-one.value for one in usual.estimates(images)]
 
 
-@pytest.mark.parametrize("estimator", ["hutchinson", "coordinates", "jvp"])
+@pytest.mark.parametrize("estimator", ["hutchinson", "jvp"])
 def test_it_keeps_its_promises(sd, estimator):
     step = {} if estimator == "jvp" else {"step": "0.1"}  # less of it is rounding in so small a latent
-    check(Divergence, weights=sd, size="16", draws="2", estimator=estimator, **step)
+    check(Divergence, weights=sd, size="8", draws="2", estimator=estimator, **step)
 
 
 def test_options_that_make_no_sense(sd):
@@ -122,12 +127,22 @@ def test_from_the_command_line(sd, photographs, tmp_path, monkeypatch):
     monkeypatch.setenv("FORENSIC_PLUGINS", "given")
     folder = tmp_path / "pictures"
     folder.mkdir()
-    for index, shape in enumerate([(32, 32), (32, 32), (24, 40)]):
-        Image.Image.crop(photographs[index % 2], (100, 100, 100 + shape[0], 100 + shape[1])).save(folder / f"{index}.png")
+    for index, (width, height) in enumerate([(32, 32), (32, 32), (24, 40)]):
+        photographs[index % 2].crop((100, 100, 100 + width, 100 + height)).save(folder / f"{index}.png")
     reports = []
     for size in ("1", "3"):
         report = tmp_path / f"{size}.json"
-        more = ["--set", "given.size=none", "--set", "given.draws=2", "--batch-size", size, "--no-store"]
+        more = [
+            "--set",
+            "given.size=none",
+            "--set",
+            "given.draws=2",
+            "--set",
+            "given.estimator=coordinates",
+            "--batch-size",
+            size,
+            "--no-store",
+        ]
         assert run(["scan", str(folder), "-m", "given", "--weights", f"given={sd}", "-o", str(report), *more]) == 0
         files = json.loads(report.read_text())["files"]
         reports.append([file["findings"][0]["score"] for file in sorted(files, key=lambda file: file["path"])])
