@@ -14,8 +14,8 @@ from forensic_cli.features.lpips.loading import HEADS, VGG16, linear, stages
 from forensic_cli.features.lpips.tiling import by_tiles
 from forensic_cli.records import Weights
 
-_AT_ONCE = 1 << 20  # pixels in one pass: 0.8 gigabytes
-_WHOLE = 1 << 21  # pixels up to which a picture goes through in one piece
+_AT_ONCE = 1 << 20  # pixels in one pass: 1.7 gigabytes of all stages, 1.2 of the first two
+_WHOLE = 1 << 21  # pixels up to which a picture goes through in one piece, and not in tiles
 _KEPT = 1 << 21  # pixels of a batch up to which what VGG makes of its images is kept: 1 gigabyte of all stages
 
 Maps = list[torch.Tensor]
