@@ -23,8 +23,8 @@ def unet(seed: int) -> diffusers.UNet2DConditionModel:
     torch.manual_seed(seed)
     model = diffusers.UNet2DConditionModel(
         block_out_channels=(32, 64),
-        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
-        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
         layers_per_block=1,
         cross_attention_dim=32,
         attention_head_dim=4,
@@ -33,7 +33,7 @@ def unet(seed: int) -> diffusers.UNet2DConditionModel:
 
 
 parser = argparse.ArgumentParser()
-parser.add_argument("--estimates", type=int, default=20)
+parser.add_argument("--estimates", type=int, default=12)
 parser.add_argument("--side", type=int, default=64)
 options = parser.parse_args()
 

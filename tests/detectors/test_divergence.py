@@ -45,7 +45,7 @@ def jacobian(session, model, point, timestep=10, prompt=""):
     network = session.once(denoiser, model=model)
     network(point[None], timestep, prompt)  # its prompt is embedded
     with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
-        whole = torch.autograd.functional.jacobian(lambda z: network(z[None], timestep, prompt)[0], point)
+        whole = torch.autograd.functional.jacobian(lambda z: network(z[None], timestep, prompt)[0], point, vectorize=True)
     return whole.reshape(point.numel(), point.numel()).double()
 
 
@@ -132,17 +132,8 @@ def test_from_the_command_line(sd, photographs, tmp_path, monkeypatch):
     reports = []
     for size in ("1", "3"):
         report = tmp_path / f"{size}.json"
-        more = [
-            "--set",
-            "given.size=none",
-            "--set",
-            "given.draws=2",
-            "--set",
-            "given.estimator=coordinates",
-            "--batch-size",
-            size,
-            "--no-store",
-        ]
+        settings = [f"given.{one}" for one in ("size=none", "draws=2", "estimator=coordinates")]
+        more = [word for one in settings for word in ("--set", one)] + ["--batch-size", size, "--no-store"]
         assert run(["scan", str(folder), "-m", "given", "--weights", f"given={sd}", "-o", str(report), *more]) == 0
         files = json.loads(report.read_text())["files"]
         reports.append([file["findings"][0]["score"] for file in sorted(files, key=lambda file: file["path"])])
