@@ -101,3 +101,10 @@ def jpeg(photographs) -> bytes:
     stream = io.BytesIO()
     photographs[0].save(stream, "JPEG", quality=90)
     return stream.getvalue()
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch) -> Path:
+    """A folder of one's own, which is the current one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
