@@ -118,8 +118,8 @@ class Stability:
 class Finding:
     """What one method found in one image.
 
-    `score`: higher means more likely generated. `p_value`, `llr` (base 10): against a calibration. `seconds`: its share of
-    the batch, when it was computed.
+    `score`: higher means more likely generated. `standard_error`: of a score that is an estimate from random draws.
+    `p_value`, `llr` (base 10): against a calibration. `seconds`: its share of the batch, when it was computed.
     """
 
     method: str
@@ -132,6 +132,7 @@ class Finding:
     seconds: float | None = None
     error: str | None = None
     stability: Stability | None = None
+    standard_error: float | None = None
 
     def to_json(self) -> Json:
         return {
@@ -145,6 +146,7 @@ class Finding:
             "seconds": self.seconds,
             "error": self.error,
             "stability": self.stability and self.stability.to_json(),
+            "standard_error": self.standard_error,
         }
 
     @classmethod

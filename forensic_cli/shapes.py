@@ -12,7 +12,12 @@ from forensic_cli.records import FileRecord, Finding, Run, Verdict
 _Reader = Callable[[Any], Any]
 
 _UNWRITTEN = (FileRecord, "from_store")
-_LATER = {(Run, "libraries"), (Finding, "stability"), (Verdict, "reason")}  # reports without them are valid
+_LATER = {  # reports without them are valid
+    (Run, "libraries"),
+    (Finding, "stability"),
+    (Finding, "standard_error"),
+    (Verdict, "reason"),
+}
 
 
 class WrongShape(Exception):

@@ -140,13 +140,13 @@ class Loader:
         workers: int,
         ahead: int,
         anew: Collection[str] = (),
-        read: Read = images.read,
+        read: Read | None = None,
     ) -> None:
         self._names = {method.name for method in methods}
         self._keys = {method.name: method.key for method in methods if method.name not in anew}
         self._pixels = {method.name for method in methods if method.looks_at_pixels}
         self._store = store
-        self._read = read
+        self._read = read or images.read
         self._workers = workers
         self._ahead = ahead + workers
         self._budget = Budget(_BUDGET)

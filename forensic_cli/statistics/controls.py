@@ -193,11 +193,12 @@ def _warning(row: Mapping[str, Any]) -> str | None:
     value = row["auroc"]
     if value is None or value < LOUD:
         return None
-    what = "all that is outside the pixels" if row["name"] == TOGETHER else f"{row['name']} alone"
-    than = f"; photographs: {row['photographs']}; generated: {row['generated']}" if row["photographs"] else ""
+    if row["name"] != TOGETHER:
+        than = f"; photographs: {row['photographs']}; generated: {row['generated']}" if row["photographs"] else ""
+        return f"photographs and generated images can be told apart by {row['name']} alone (AUROC {value:.2f}{than})"
     return (
-        f"photographs and generated images can be told apart by {what} (AUROC {value:.2f}{than}), which a detector may "
-        "read as well; see what --match and --transform jpeg:95 leave of its figures"
+        f"photographs and generated images can be told apart without looking at a pixel (AUROC {value:.2f}): a detector may "
+        "live on that as well; see what --match and --transform jpeg:95 leave of its figures"
     )
 
 

@@ -1,13 +1,13 @@
 """The hypothesis that generated images are sinks, where what an image generator would change points inwards."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from math import sqrt
+from dataclasses import dataclass, replace
+from math import isfinite, sqrt
 from typing import Annotated, Any, Literal
 
 import torch
 
-from forensic_cli import Batch, Detector, Session, Weights, hookimpl
+from forensic_cli import Batch, Detector, Finding, Session, Weights, hookimpl
 from forensic_cli.errors import WeightsError
 from forensic_cli.features.diffusion import (
     SD14,
@@ -93,6 +93,15 @@ class Divergence(Detector):
                 f"{model.source}: small differences drown in the rounding of {session.dtype}: use --dtype float32, or "
                 "exact derivatives, --set METHOD.estimator=jvp"
             )
+
+    def examine(self, batch: Batch) -> list[Finding]:
+        """The scores with the standard errors of their estimates; none for a single draw."""
+        found = super().examine(batch)
+        errors = [one.error for one in self.estimates(batch)]
+        return [
+            replace(one, standard_error=error if error is not None and isfinite(error) else None)
+            for one, error in zip(found, errors, strict=True)
+        ]
 
     def score(self, batch: Batch) -> list[float]:
         """The divergence per dimension, with the sign of the options."""

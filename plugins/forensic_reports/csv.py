@@ -15,7 +15,19 @@ Cell = str | int | float | None
 
 _FILE = ("path", "sha256", "bytes", "format", "width", "height", "status", "reason")
 _VERDICT = ("label", "basis", "p_value", "q_value", "llr", "reason")
-_METHOD = ("score", "p_value", "llr", "verdict", "claims", "heatmap", "seconds", "error", "lowest", "highest")
+_METHOD = (
+    "score",
+    "p_value",
+    "llr",
+    "verdict",
+    "claims",
+    "heatmap",
+    "seconds",
+    "error",
+    "lowest",
+    "highest",
+    "standard_error",
+)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a cell that starts so is run by a spreadsheet
 
 

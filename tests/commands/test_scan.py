@@ -411,7 +411,7 @@ def test_missing_standard_streams_are_no_verdict(photo_folder, tmp_path, closed)
 def test_our_own_mistakes_are_no_verdict_either(photo_folder, monkeypatch, capfd):
     from forensic_cli.engine import scan as engine
 
-    monkeypatch.setattr(engine, "judge", lambda findings: 1 / 0)
+    monkeypatch.setattr(engine, "stated", lambda findings: 1 / 0)
     assert run(["scan", str(photo_folder), "--fail-on", "generated"]) == Status.FAILURES
     words = capfd.readouterr().err
     assert "ZeroDivisionError" in words

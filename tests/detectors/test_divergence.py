@@ -101,6 +101,7 @@ def test_options_choose_point_latent_field_prompt_and_sign(sd, photographs):
         assert score == pytest.approx(float(way @ whole @ way) / len(way), rel=1e-4)
     usual = made(sd, session, estimator="jvp", draws="1")
     assert usual.score(images) == [-one.value for one in usual.estimates(images)]
+    assert [one.standard_error for one in usual.examine(images)] == [one.error for one in usual.estimates(images)]
 
 
 @pytest.mark.parametrize("estimator", ["hutchinson", "jvp"])

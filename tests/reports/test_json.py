@@ -65,6 +65,7 @@ def test_json_is_the_contract():
                 "seconds": 0.01,
                 "error": None,
                 "stability": None,
+                "standard_error": None,
             },
             {
                 "method": "rigid",
@@ -77,6 +78,7 @@ def test_json_is_the_contract():
                 "seconds": 0.25,
                 "error": None,
                 "stability": None,
+                "standard_error": None,
             },
         ],
     }

@@ -113,8 +113,8 @@ def test_each_control_names_what_separates():
     assert found["all of these"]["auroc"] > 0.99
     assert found["format"]["photographs"] == "JPG 100%"
     told_of = warnings(list(found.values()))
-    parts = [line.partition(" can be told apart by ")[2].split(" (")[0] for line in told_of]
-    assert parts == ["suffix alone", "format alone", "all that is outside the pixels"]
+    parts = [line.partition(" can be told apart ")[2].split(" (")[0] for line in told_of]
+    assert parts == ["by suffix alone", "by format alone", "without looking at a pixel"]
     assert "AUROC 1.00; photographs: JPG 100%; generated: PNG 100%" in told_of[1]
     assert all("\n" not in line for line in told_of)
 
