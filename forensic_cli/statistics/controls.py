@@ -197,8 +197,8 @@ def _warning(row: Mapping[str, Any]) -> str | None:
         than = f"; photographs: {row['photographs']}; generated: {row['generated']}" if row["photographs"] else ""
         return f"photographs and generated images can be told apart by {row['name']} alone (AUROC {value:.2f}{than})"
     return (
-        f"photographs and generated images can be told apart without looking at a pixel (AUROC {value:.2f}): a detector may "
-        "live on that as well; see what --match and --transform jpeg:95 leave of its figures"
+        f"photographs and generated images can be told apart without looking at a pixel (AUROC {value:.2f}): a detector "
+        "may live on that as well; see what --match and --transform jpeg:95 leave of its figures"
     )
 
 

@@ -20,8 +20,8 @@ from safetensors.torch import load_file, save_file
 from sklearn.datasets import load_sample_images
 from torchvision.transforms import v2
 
-from forensic_cli.classifier import IMAGENET_MEAN, IMAGENET_STD
 from forensic_cli import profiles
+from forensic_cli.classifier import IMAGENET_MEAN, IMAGENET_STD
 from forensic_cli.cli import run
 from forensic_cli.status import Status
 from forensic_cli.training import fitting

@@ -48,10 +48,10 @@ def _histogram(method: str, known: Calibrated) -> Figure:
     figure = canvas.sheet(3.4)
     axes = figure.subplots()
     both = np.concatenate([known.photographs, known.generated or ()])
-    edges = np.histogram_bin_edges(both, _BARS)
+    edges = np.histogram_bin_edges(both, _BARS).tolist()
     for place, (words, scores) in enumerate((("photographs", known.photographs), ("generated", known.generated or ()))):
         if scores:
-            weights = np.full(len(scores), 1 / len(scores))
+            weights = [1 / len(scores)] * len(scores)
             axes.hist(
                 scores, edges, weights=weights, alpha=0.6, color=canvas.colour(place), label=f"{words} ({len(scores):,})"
             )
