@@ -18,6 +18,7 @@ from forensic_cli.errors import UsageError, reason
 from forensic_cli.records import ImageRef, Json, MethodUse, printable
 from forensic_cli.shapes import WrongShape, shaped
 from forensic_cli.statistics import conformal
+from forensic_cli.statistics.ratios import Ratios
 from forensic_cli.writing import atomic
 
 SCHEMA = "forensic/calibration/1"
@@ -48,7 +49,8 @@ class Sample:
     def outside(self, width: int | None, height: int | None) -> str | None:
         """Why an image is unlike these, in words; None if nothing says so.
 
-        The format does not count: methods see pixels, and a PNG may hold those of a JPEG.
+        The format does not count: methods see pixels, and a PNG may hold those of a JPEG. Nor does a larger image: it has
+        more of what methods look at, not less.
         """
         if self.short_side and width and height and min(width, height) < self.short_side[1]:
             return (
@@ -192,4 +194,12 @@ def parse(value: Any, source: str) -> Profile:
     for name, one in methods.items():
         if not one.photographs or list(one.photographs) != sorted(one.photographs):
             raise UsageError(f"{source}: the scores of {name} are none, or not in ascending order")
+        if not np.isfinite([*one.photographs, *(one.generated or ())]).all():
+            raise UsageError(f"{source}: a score of {name} is not a finite number")
+        try:
+            Ratios.from_json(one.likelihood) if one.likelihood else None
+        except ValueError as error:
+            raise UsageError(f"{source}: {name}: {error}") from error
+    if len(profile.photographs.short_side) not in (0, 4):
+        raise UsageError(f"{source}: short_side has {len(profile.photographs.short_side)} numbers, not 4")
     return Profile(**{**{field: getattr(profile, field) for field in profile.__dataclass_fields__}, "methods": methods})

@@ -50,8 +50,9 @@ def calibrate(
         typer.Option("--generated", metavar="PATH", help="Generated images, for likelihood ratios. Repeatable."),
     ] = None,
     likelihood: Annotated[
-        Literal["logistic", "isotonic", "kde"], typer.Option(help="How scores become likelihood ratios.")
-    ] = "logistic",
+        Literal["logistic", "isotonic", "kde"] | None,
+        typer.Option(help="With --generated: how scores become likelihood ratios. [logistic]"),
+    ] = None,
     plots: Annotated[
         Path | None,
         typer.Option(
@@ -79,7 +80,7 @@ def calibrate(
     """
     from forensic_cli.engine import runs
     from forensic_cli.engine.calibrating import profile
-    from forensic_cli.errors import UsageError
+    from forensic_cli.errors import UsageError, WeightsError
     from forensic_cli.plugins import Plugins
     from forensic_cli.progress import Silent
     from forensic_cli.writing import check_writable
@@ -87,6 +88,8 @@ def calibrate(
     typed = Typed(methods, set_, weights, device, require_gpu, dtype, batch_size, workers, seed, store, no_store, offline)
     if output.suffix.lower() != ".json":
         raise UsageError(f"-o {output}: a profile is a .json file")
+    if likelihood and not generated:
+        raise UsageError("--likelihood needs generated images to compare with: name some with --generated")
     check_writable(output)
     plugins = Plugins(plugin or ())
     offers, _ = typed.offers(plugins)
@@ -94,6 +97,10 @@ def calibrate(
     if not scoring:
         raise UsageError(f"{', '.join(offer.name for offer in offers)} makes statements, there are no scores to calibrate")
     ready = typed.prepared(offers)
+    names = {offer.name for offer in scoring}
+    able = [method for method in ready.methods if method.name in names and not method.error]
+    if not able:
+        raise WeightsError(next(method.error or "" for method in ready.methods if method.name in names))
     run = runs.begin(ready.methods, ready.session, shlex.join(["forensic", *sys.argv[1:]]))
     with closing(ready.store):
         known = _collected(photographs, ready, is_generated=False)
@@ -101,9 +108,7 @@ def calibrate(
     if known is None or (generated and others is None):
         Silent().say("interrupted; what was scored is kept, the same command goes on from here")
         return Status.INTERRUPTED
-    names = {offer.name for offer in scoring}
-    able = [method for method in ready.methods if method.name in names and not method.error]
-    made = profile(run, able, known, photographs, others, generated or (), likelihood)
+    made = profile(run, able, known, photographs, others, generated or (), likelihood or "logistic")
     made.write(output)
     for line in _told(made, output):
         Silent().say(line)
@@ -112,7 +117,7 @@ def calibrate(
 
         for file in draw(made, plots):
             Silent().say(f"drawn: {file}")
-    failed = known.left_out or (others and others.left_out) or any(method.error for method in ready.methods)
+    failed = known.failed or (others and others.failed) or any(method.error for method in ready.methods)
     return Status.FAILURES if failed else Status.DONE
 
 

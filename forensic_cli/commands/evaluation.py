@@ -64,6 +64,7 @@ def run(asked: Asked, typed: Typed, plugins: Plugins) -> Status:
     voice = Silent()
     dataset = _dataset(asked, recipe, voice)
     ready = _of_recipe(recipe, typed, plugins, voice) if recipe else _ready(typed, plugins, voice)
+    thresholds = _thresholds(asked.calibration, ready.methods, asked.fpr, voice) if asked.calibration else None
     begun = runs.begin(ready.methods, ready.session, shlex.join(["forensic", *sys.argv[1:]]))
     with (
         closing(ready.store),
@@ -88,7 +89,7 @@ def run(asked: Asked, typed: Typed, plugins: Plugins) -> Status:
             watcher.say(str(stopped))
             return Status.INTERRUPTED if interrupts.requested else Status.FAILURES
     done = runs.end(runs.settled(begun, ready.methods))
-    failed = _finish(asked, dataset, scored, done, ready.methods, recipe, voice)
+    failed = _finish(asked, dataset, scored, done, ready.methods, thresholds, recipe, voice)
     return Status.FAILURES if failed or any(method.error for method in ready.methods) else Status.DONE
 
 
@@ -98,12 +99,12 @@ def _finish(
     scored: Scored,
     done: Run,
     methods: Sequence[Method],
+    thresholds: Mapping[str, float] | None,
     recipe: Recipe | None,
     watcher: Silent,
 ) -> bool:
     """Measure and write; whether anything was left out because it failed."""
     units = {method.name: method.detector.unit for method in methods}
-    thresholds = _thresholds(asked.calibration, methods, asked.fpr) if asked.calibration else None
     terms = Terms(units, asked.fpr, asked.draws, done.seed, asked.match, thresholds)
     evaluation, notes = evaluated(dataset, scored, done, terms, recipe.to_json() if recipe else None)
     for path, why in scored.left_out[:_SHOWN]:
@@ -137,6 +138,8 @@ def _of_recipe(recipe: Recipe, typed: Typed, plugins: Plugins, watcher: Silent) 
         raise UsageError("--recipe names the methods: leave --methods out")
     found: list[tuple[Offer, str, dict[str, str]]] = []
     typed_settings = settings(typed.set_, typed.weights)
+    for name in typed_settings.keys() - {entry.method for entry in recipe.entries}:
+        raise UsageError(f"a setting is given for {name!r}, which is not among the methods of {recipe.name}")
     for entry in recipe.entries:
         try:
             offer = plugins.detector(entry.method)
@@ -181,20 +184,25 @@ def _dataset(asked: Asked, recipe: Recipe | None, watcher: Silent) -> Dataset:
     return dataset
 
 
-def _thresholds(file: Path, methods: Sequence[Method], fpr: float) -> dict[str, float]:
-    """Of each method the score that a profile flags above. Raises UsageError where it gives none."""
+def _thresholds(file: Path, methods: Sequence[Method], fpr: float, voice: Silent) -> dict[str, float]:
+    """Of each method the score that a profile flags above; those without one are told. Raises UsageError if that is all."""
     from forensic_cli import profiles
     from forensic_cli.statistics import conformal
 
     profile = profiles.read(file)
     found = {}
     for method in methods:
-        known = profile.methods.get(method.name)
+        if method.error:
+            continue
+        known = profile.methods.get(method.use.name)
         why = known.refusal(method.use) if known else "it is not of this method"
-        if known is None or why:
-            raise UsageError(f"{profile.source} does not fit {method.name}: {why}")
-        limit = conformal.threshold(np.array(known.photographs), fpr).score
+        limit = conformal.threshold(np.array(known.photographs), fpr).score if known and not why else None
         if limit is None:
-            raise UsageError(f"{profile.source}: too few photographs for a threshold of {method.name} at {fpr:.1%}")
-        found[method.name] = limit
+            voice.say(
+                f"{profile.source} gives no threshold of {method.name}: {why or 'too few photographs'}; set on the data"
+            )
+        else:
+            found[method.name] = limit
+    if not found:
+        raise UsageError(f"{profile.source} gives no threshold of any of these methods")
     return found

@@ -45,16 +45,17 @@ def scan(
         typer.Option(metavar="FILE", help="Profile made by forensic calibrate. [the methods' own, if they have one]"),
     ] = None,
     fpr: Annotated[
-        float, typer.Option("--fpr", metavar="RATE", help="Call at most this share of photographs generated.")
-    ] = 0.01,
+        float | None,
+        typer.Option("--fpr", metavar="RATE", help="Call at most this share of photographs generated. [0.01]"),
+    ] = None,
     fdr: Annotated[
         float | None,
         typer.Option("--fdr", metavar="RATE", help="Instead: let at most this share of what is called so be photographs."),
     ] = None,
     combination: Annotated[
-        Literal["bonferroni", "median", "mean", "harmonic"],
-        typer.Option(help="How the p-values of several methods become one; each holds under any dependence."),
-    ] = "bonferroni",
+        Literal["bonferroni", "median", "mean", "harmonic"] | None,
+        typer.Option(help="How p-values of several methods become one, however they depend on each other. [bonferroni]"),
+    ] = None,
     stability: Annotated[
         bool,
         typer.Option(

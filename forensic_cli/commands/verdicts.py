@@ -15,21 +15,28 @@ if TYPE_CHECKING:
     from forensic_cli.statistics.combining import Rule
 
 
-def judge(methods: Sequence[Method], file: Path | None, fpr: float, fdr: float | None, rule: Rule) -> Judge | None:
+def judge(
+    methods: Sequence[Method], file: Path | None, fpr: float | None, fdr: float | None, rule: Rule | None
+) -> Judge | None:
     """None where no method is calibrated. Raises UsageError for rates that are none and for a profile that does not fit."""
     for name, rate in (("--fpr", fpr), ("--fdr", fdr)):
         if rate is not None and not 0 < rate < 1:
             raise UsageError(f"{name} {rate:g}: expected a share between 0 and 1, such as 0.01")
+    if fpr is not None and fdr is not None:
+        raise UsageError("--fpr and --fdr exclude each other: one line is drawn, by the one rate or the other")
     bases = {**_own(methods), **_given(methods, file)}
     if not bases:
-        if fdr is not None:
-            raise UsageError("--fdr needs a calibrated method: make a profile with forensic calibrate PHOTOS -m METHOD")
+        for name, value in (("--fpr", fpr), ("--fdr", fdr), ("--combination", rule)):
+            if value is not None:
+                raise UsageError(
+                    f"{name} needs a calibrated method: make a profile with forensic calibrate PHOTOS -m METHOD"
+                )
         return None
     from forensic_cli.engine.judging import Judge, Point
 
-    made = Judge(bases, Point(fpr, fdr, rule))
-    for line in made.lacking():
-        Silent().say(line)
+    made = Judge(bases, Point(0.01 if fpr is None else fpr, fdr, rule or "bonferroni"))
+    if lacking := made.lacking():
+        Silent().say(lacking)
     return made
 
 

@@ -24,10 +24,14 @@ class Collected:
     refs: list[ImageRef] = field(default_factory=list)
     scores: dict[str, list[float]] = field(default_factory=dict)
     left_out: list[tuple[str, str]] = field(default_factory=list)
+    failed: int = 0
     _met: set[str] = field(default_factory=set)
 
     def take(self, record: FileRecord, *, generated: bool) -> None:
         """Count one record; one that says of itself that it is generated is no photograph."""
+        self.failed += bool(record.failures)
+        if record.status == "skipped":
+            return
         why = self._refusal(record, generated)
         if why:
             self.left_out.append((record.path, why))
@@ -39,6 +43,11 @@ class Collected:
                 self.scores.setdefault(finding.method, []).append(finding.score)
             elif finding.error:
                 self.left_out.append((record.path, f"{finding.method}: {finding.error}"))
+        if any(finding.score is not None for finding in record.findings):
+            self._add(record)
+
+    def _add(self, record: FileRecord) -> None:
+        assert record.sha256 is not None
         self.refs.append(
             ImageRef(
                 record.path,
@@ -77,7 +86,10 @@ def profile(
         for some, words in ((scores, "photographs"), (others, "generated images")):
             if some is not None and len(some) < FEWEST:
                 raise UsageError(f"{method.name} scored {len(some)} {words}: {FEWEST} at least are needed")
-        ratio = None if others is None else _ratio(likelihood, scores, others)
+        try:
+            ratio = None if others is None else _ratio(likelihood, scores, others)
+        except ValueError as error:
+            raise UsageError(f"{method.name}: no likelihood ratios: {error}") from error
         made[method.name] = Calibrated.of(method.use, scores, others, ratio)
     return Profile(
         forensic=run.forensic,

@@ -11,7 +11,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -85,15 +85,21 @@ class Judge:
             "methods": methods,
         }
 
-    def lacking(self) -> list[str]:
-        """A sentence for each method whose photographs are too few for the rate that was asked for."""
-        needed = conformal.fewest(self.point.fpr, TAIL / len(self._bases)) if self._bases else 0
-        return [
-            f"{name}: {len(one.calibrated.photographs):,} photographs cannot show a false-positive rate of "
-            f"{self.point.fpr:.2%}, {needed:,} can; its score alone calls nothing generated"
-            for name, one in self._bases.items()
-            if len(one.calibrated.photographs) < needed
-        ]
+    def lacking(self) -> str | None:
+        """A sentence where the photographs are too few for the false-positive rate that was asked for."""
+        if self.point.fdr is not None:
+            return None
+        highest = self._together(tuple(scale.steps for scale in self._scales.values()))
+        if at_most(highest.high, self.point.fpr):
+            return None
+        several = len(self._bases)
+        numbers = " and ".join(f"{len(one.calibrated.photographs):,} of {name}" for name, one in self._bases.items())
+        needed = conformal.fewest(self.point.fpr / several, TAIL / several)
+        return (
+            f"the photographs ({numbers}) cannot show a false-positive rate of {100 * self.point.fpr:g} %"
+            f"{', about ' if several > 1 else ', '}{needed:,} {'of each ' * (several > 1)}can: "
+            "no score calls anything generated"
+        )
 
     def _described(self, basis: Basis) -> Json:
         limit = conformal.threshold(np.asarray(basis.calibrated.photographs), self.point.fpr, TAIL)
@@ -138,7 +144,17 @@ class Judge:
         if level is not None and verdict.basis == "scores":
             label, why = self._label(record, level, mean=True)
             verdict = replace(verdict, label=label, reason=why)
+            findings = tuple(self._alone(one, level) for one in record.findings)
+            return replace(record, verdict=verdict, findings=findings)
         return replace(record, verdict=verdict)
+
+    def _alone(self, finding: Finding, level: float) -> Finding:
+        """With the verdict of this method by itself where the rate of false discoveries draws its line."""
+        if finding.score is None or finding.method not in self._scales:
+            return finding
+        scale = self._scales[finding.method]
+        step = scale.step(finding.score)
+        return replace(finding, verdict=_between(scale.low[step], scale.p_values[step], level))
 
     def _scored(self, record: FileRecord) -> dict[str, float]:
         return {one.method: one.score for one in record.findings if one.score is not None and one.method in self._scales}
@@ -185,7 +201,7 @@ class _Together(NamedTuple):
     high: float
 
 
-@cache
+@lru_cache(1 << 16)
 def _between(low: float, high: float, level: float) -> Label:
     if at_most(high, level):
         return "generated"
@@ -207,6 +223,11 @@ class _Scale:
         self.low, self.high = (side.tolist() for side in conformal.rates(points, scores, TAIL))
         self.shared = np.transpose(conformal.rates(points, scores, TAIL / several)).tolist()
         self._ratio = Ratios.from_json(calibrated.likelihood) if calibrated.likelihood else None
+
+    @property
+    def steps(self) -> int:
+        """The step above every photograph."""
+        return len(self._places)
 
     def step(self, score: float) -> int:
         return bisect_left(self._places, score)

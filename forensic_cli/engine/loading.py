@@ -147,6 +147,7 @@ class Loader:
         self._pixels = {method.name for method in methods if method.looks_at_pixels}
         self._store = store
         self._read = read or images.read
+        self._whole = read is None  # else the status may be that of an archive, whose size says nothing
         self._workers = workers
         self._ahead = ahead + workers
         self._budget = Budget(_BUDGET)
@@ -218,10 +219,13 @@ class Loader:
         loaded = Loaded(candidate.path)
         held = 0
         try:
-            held = candidate.stat.st_size
+            held = candidate.stat.st_size if self._whole else 0
             self._budget.acquire(ticket, held)
             loaded.read_at = time.time_ns()
             content, loaded.stat = self._read(candidate.path)
+            if not self._whole:
+                self._budget.acquire(ticket, len(content))
+                held = len(content)
             loaded.sha256 = images.digest(content)
             header = images.probe(content)
             loaded.ref = ImageRef(candidate.path, loaded.sha256, len(content), header.format, header.width, header.height)

@@ -156,7 +156,7 @@ def _sources(factory: type) -> str:
 def _host_code() -> str:
     """A digest of the host's code that stands between the bytes of a file and a detector's score."""
     folder = Path(images.__file__).parent
-    return _digest(folder / "images.py", folder / "detector.py", *sorted((folder / "features").glob("*.py")))
+    return _digest(folder / "images.py", folder / "detector.py", *sorted((folder / "features").rglob("*.py")))
 
 
 def _digest(*files: Path) -> str:

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from forensic_cli.detector import Session
 from forensic_cli.engine import devices, methods
@@ -15,13 +16,17 @@ from forensic_cli.store import NoStore
 
 
 class Scanner:
-    """Methods that are loaded and warm, so that only the scan itself is timed."""
+    """Methods that are loaded and warm, so that only the scan itself is timed. `more`: further options of each."""
 
-    def __init__(self, names: Sequence[str], network: Path) -> None:
-        settings = {name: {"weights": str(network)} for name in names}
+    def __init__(self, names: Sequence[str], network: Path, **more: dict[str, str]) -> None:
+        settings = {name: {"weights": str(network), **more.get(name, {})} for name in names}
         self.session = Session()
         self.methods = methods.prepare(methods.offers(names, Plugins(), settings), settings, self.session)
-        self.model = self.session.once(encoder, weights=self.methods[0].detector.options.weights)
+
+    @property
+    def model(self) -> Any:
+        """The DINOv2 of the first method."""
+        return self.session.once(encoder, weights=self.methods[0].detector.options.weights)
 
     def run(self, paths: Sequence[Path], batch_size: int) -> tuple[float, dict[str, dict[str, float]]]:
         """Seconds, and {path: {method: score}}."""

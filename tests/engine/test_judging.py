@@ -54,8 +54,13 @@ def test_so_few_photographs_never_call_anything_generated():
     verdict = judged(record(a=1e9), a=few).verdict
     assert verdict.label == "inconclusive"
     assert "298 photographs cannot tell" in verdict.reason
-    assert "299 can" in Judge({"a": few}, Point(0.01)).lacking()[0]
-    assert not Judge({"a": basis(range(299))}, Point(0.01)).lacking()
+    assert "299 can" in Judge({"a": few}, Point(0.01)).lacking()
+    assert Judge({"a": few}, Point(0.01, fdr=0.1)).lacking() is None
+    assert Judge({"a": basis(range(299))}, Point(0.01)).lacking() is None
+    both = {"a": basis(range(299)), "b": basis(range(299))}
+    assert "736 of each can" in Judge(both, Point(0.01)).lacking()  # Bonferroni's half of the rate, and of the tail
+    assert judged(record(a=1e9, b=1e9), **both).verdict.label == "inconclusive"
+    assert Judge({name: basis(range(736)) for name in "ab"}, Point(0.01)).lacking() is None
     assert judged(record(a=1e9), a=basis(range(299))).verdict.label == "generated"
 
 

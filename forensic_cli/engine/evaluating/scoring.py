@@ -4,7 +4,7 @@ import os
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 import numpy as np
@@ -20,7 +20,7 @@ from forensic_cli.engine.loading import Loaded, Loader
 from forensic_cli.engine.methods import Method
 from forensic_cli.engine.scan import groups, save
 from forensic_cli.engine.versions import Versions
-from forensic_cli.errors import ImageError, Stopped
+from forensic_cli.errors import ForensicError, ImageError, Stopped, reason
 from forensic_cli.paths import Candidate
 from forensic_cli.records import Failure, Finding, Summary
 from forensic_cli.statistics.controls import Outside
@@ -97,7 +97,10 @@ def score(items: Sequence[Labelled], work: Work) -> Scored:
             save(store, everyone, group, results)
             for loaded, fresh in zip(group, results, strict=True):
                 if loaded.ref and loaded.status == "ok":
-                    scored.outsides.append(files.outside(loaded.path))
+                    try:
+                        scored.outsides.append(files.outside(loaded.path))
+                    except (ForensicError, images.NotAnImage, OSError) as error:  # it has changed under our hands
+                        loaded = replace(loaded, status="failed", reason=reason(error))
                 _take(scored, by_path[loaded.path], loaded, fresh, able, work.transforms)
                 work.watch(scored.summary)
             if plain.hopeless:
@@ -155,7 +158,7 @@ def _take(
     chosen: Sequence[Transform],
 ) -> None:
     ref = loaded.ref
-    scored.count(failed=ref is None, from_store=not fresh)
+    scored.count(failed=loaded.status != "ok", from_store=bool(loaded.known) and not fresh)
     if ref is None or loaded.status != "ok":
         scored.left_out.append((item.path, loaded.reason or "cannot be read"))
         return

@@ -160,20 +160,24 @@ class Overview:
         return f"{self._silent:,} of {self.shown:,} files {say} nothing of {their} origin"
 
 
-def rates(calibration: Json) -> Iterator[str]:
+def rates(calibration: Json) -> list[str]:
     """How often the verdicts are wrong, on which photographs that was measured, and what would be better."""
     try:
-        fpr, fdr, methods = calibration["fpr"], calibration["fdr"], calibration["methods"]
-        whose = " and ".join(f"the {one['photographs']:,} photographs of {safe(one['source'])}" for one in methods.values())
-        own = any(one["source"].endswith("own") for one in methods.values())
-    except (KeyError, TypeError, AttributeError):  # a report by somebody else
-        return
-    if fdr is None:
-        yield f"By scores at most {fpr:.1%} of photographs like {whose} are called “generated” (95 % confidence)."
-    else:
-        yield f"Of those called “generated” by scores at most {fdr:.1%} should be photographs, if yours are like {whose}."
-    if own:
-        yield "For a rate that holds for photographs like yours: forensic calibrate PHOTOS -o profile.json."
+        methods = calibration["methods"].values()
+        whose = " and ".join(f"the {one['photographs']:,} photographs of {safe(one['source'])}" for one in methods)
+        if calibration["fdr"] is None:
+            rate = f"{100 * calibration['fpr']:g} %"
+            lines = [f"By scores at most {rate} of photographs like {whose} are called “generated” (95 % confidence)."]
+        else:
+            rate = f"{100 * calibration['fdr']:g} %"
+            lines = [
+                f"Of those called “generated” by scores at most {rate} should be photographs, if yours are like {whose}."
+            ]
+        if any(one["source"].endswith("'s own") for one in methods):
+            lines.append("For a rate that holds for photographs like yours: forensic calibrate PHOTOS -o profile.json.")
+    except (KeyError, TypeError, ValueError, AttributeError):  # a report by somebody else
+        return []
+    return lines
 
 
 def _images(number: int) -> str:
