@@ -54,9 +54,24 @@ WeightsOf = Annotated[
 Device = Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")]
 RequireGpu = Annotated[bool, typer.Option("--require-gpu", help="Fail rather than run a network on the CPU.")]
 Dtype = Annotated[Literal["auto", "float32", "bfloat16", "float16"], typer.Option(help="Number format; auto is float32.")]
+
+
+def _batch_size(text: str) -> int:
+    """`auto` is 0. Raises typer's own error for what is no number of images."""
+    if text == "auto":
+        return 0
+    if not text.isdecimal() or not int(text):
+        raise typer.BadParameter(f"{text!r} is neither a number of images nor auto")
+    return int(text)
+
+
 BatchSize = Annotated[
     int | None,
-    typer.Option(min=1, metavar="N", help="Images per batch. [8 on the CPU, else 32; halved if out of memory]"),
+    typer.Option(
+        parser=_batch_size,
+        metavar="N",
+        help="Images per batch, or auto: 8 on the CPU, else 32. Halved when memory runs out. [auto]",
+    ),
 ]
 Workers = Annotated[int | None, typer.Option(min=1, metavar="N", help="Threads that read and decode. [CPU cores]")]
 Seed = Annotated[int, typer.Option(metavar="N", help="Seed of everything random.")]

@@ -464,3 +464,8 @@ def test_an_unusable_default_store_is_no_reason_not_to_scan(photo_folder, tmp_pa
     assert run(["scan", str(photo_folder), "-o", str(tmp_path / "r.json")]) == Status.DONE
     assert "goes on without a store" in capfd.readouterr().err
     assert run(["scan", str(photo_folder), "--store", str(cache / "scores.sqlite")]) == Status.USAGE
+
+
+@pytest.mark.parametrize(("size", "status"), [("auto", Status.DONE), ("2", Status.DONE), ("many", Status.USAGE)])
+def test_a_batch_is_a_number_or_automatic(photo_folder, tmp_path, size, status):
+    assert run(["scan", str(photo_folder), "--batch-size", size, "-o", str(tmp_path / "r.json")]) == status
