@@ -172,14 +172,7 @@ class Verdict:
     reason: str | None = None
 
     def to_json(self) -> Json:
-        return {
-            "label": self.label,
-            "basis": self.basis,
-            "p_value": self.p_value,
-            "q_value": self.q_value,
-            "llr": self.llr,
-            "reason": self.reason,
-        }
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
 @dataclass(frozen=True)
