@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from forensic_cli import __version__
-from forensic_cli.errors import UsageError, reason
+from forensic_cli.errors import UsageError
+from forensic_cli.folders import why
 from forensic_cli.records import ImageRef, Json, MethodUse, printable
 from forensic_cli.shapes import WrongShape, shaped
 from forensic_cli.statistics import conformal
@@ -174,8 +175,10 @@ def read(path: Path) -> Profile:
     """Raises UsageError in one line: no such file, no profile, one of another major version."""
     try:
         return parse(json.loads(path.read_bytes()), printable(str(path)))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"the profile {printable(str(path))} cannot be read: {reason(error)}") from error
+    except OSError as error:
+        raise UsageError(f"the profile {printable(str(path))} cannot be read: {why(error, str(path))}") from error
+    except ValueError as error:
+        raise UsageError(f"the profile {printable(str(path))} cannot be read: it is no JSON") from error
 
 
 def parse(value: Any, source: str) -> Profile:

@@ -104,7 +104,7 @@ def calibrate(
     run = runs.begin(ready.methods, ready.session, shlex.join(["forensic", *sys.argv[1:]]))
     with closing(ready.store):
         known = _collected(photographs, ready, is_generated=False)
-        others = _collected(generated, ready, is_generated=True) if known and generated else None
+        others = _collected(generated, ready, is_generated=True, besides=known) if known and generated else None
     if known is None or (generated and others is None):
         Silent().say("interrupted; what was scored is kept, the same command goes on from here")
         return Status.INTERRUPTED
@@ -121,15 +121,17 @@ def calibrate(
     return Status.FAILURES if failed else Status.DONE
 
 
-def _collected(paths_: Sequence[str], ready: Prepared, *, is_generated: bool) -> Collected | None:
-    """What all of them scored; None if the user interrupted it."""
+def _collected(
+    paths_: Sequence[str], ready: Prepared, *, is_generated: bool, besides: Collected | None = None
+) -> Collected | None:
+    """What all of them scored, without what is among those `besides`; None if the user interrupted it."""
     from forensic_cli import paths
     from forensic_cli.commands.interrupts import Interrupts
     from forensic_cli.engine.calibrating import Collected
     from forensic_cli.engine.scan import Tally, scan
     from forensic_cli.progress import observer
 
-    collected, tally = Collected(), Tally()
+    collected, tally = Collected(met=set(besides.met) if besides else set()), Tally()
     with observer(paths_, paths.count, quiet=False) as watcher, Interrupts(watcher.say) as interrupts:
         for method in ready.methods:
             if not is_generated and (method.error or method.detector.caution):
@@ -163,7 +165,13 @@ def _tell_left_out(collected: Collected, watcher: Silent) -> None:
 
 def _told(profile: Profile, output: Path) -> list[str]:
     """The profile in a few sentences."""
-    lines = [f"written: {output} (use it: forensic scan PATH -m {','.join(profile.methods)} --calibration {output})"]
+    from forensic_cli.statistics.conformal import fewest
+
+    number = min(len(one.photographs) for one in profile.methods.values())
+    rate = next((rate for rate in (0.01, 0.05, 0.1) if fewest(rate) <= number), None)
+    more = "" if rate == 0.01 else f" --fpr {rate:g}" if rate else " --fpr RATE"
+    use = f"forensic scan PATH -m {','.join(profile.methods)} --calibration {output}{more}"
+    lines = [f"written: {output} (use it: {use})"]
     for name, one in profile.methods.items():
         lines.append(f"{name}: {len(one.photographs):,} photographs")
         for limit in one.thresholds:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -63,7 +63,11 @@ def run(asked: Asked, typed: Typed, plugins: Plugins) -> Status:
     chosen = [one for one in map(parse, dict.fromkeys(specs)) if one.steps]
     voice = Silent()
     dataset = _dataset(asked, recipe, voice)
-    ready = _of_recipe(recipe, typed, plugins, voice) if recipe else _ready(typed, plugins, voice)
+    absent: list[tuple[str, str]] = []
+    ready = _of_recipe(recipe, typed, plugins, absent) if recipe else _ready(typed, plugins, absent)
+    for name, why in absent:
+        voice.say(f"{name} is left out: {why}")
+    dataset = replace(dataset, left_out=(*dataset.left_out, *((f"[{name}]", why) for name, why in absent)))
     thresholds = _thresholds(asked.calibration, ready.methods, asked.fpr, voice) if asked.calibration else None
     begun = runs.begin(ready.methods, ready.session, shlex.join(["forensic", *sys.argv[1:]]))
     with (
@@ -90,7 +94,7 @@ def run(asked: Asked, typed: Typed, plugins: Plugins) -> Status:
             return Status.INTERRUPTED if interrupts.requested else Status.FAILURES
     done = runs.end(runs.settled(begun, ready.methods))
     failed = _finish(asked, dataset, scored, done, ready.methods, thresholds, recipe, voice)
-    return Status.FAILURES if failed or any(method.error for method in ready.methods) else Status.DONE
+    return Status.FAILURES if failed else Status.DONE
 
 
 def _finish(
@@ -119,21 +123,20 @@ def _finish(
     return bool(scored.left_out)
 
 
-def _ready(typed: Typed, plugins: Plugins, watcher: Silent) -> Prepared:
+def _ready(typed: Typed, plugins: Plugins, absent: list[tuple[str, str]]) -> Prepared:
+    """Methods that can score; the others go to `absent`, with the reason."""
     offers, _ = typed.offers(plugins)
     scoring = [offer for offer in offers if offer.factory.looks_at == "pixels"]
-    for offer in offers:
-        if offer not in scoring and typed.methods:
-            watcher.say(f"{offer.name} makes statements and gives no score: left out")
+    if typed.methods:
+        absent += [(offer.name, "it makes statements and gives no score") for offer in offers if offer not in scoring]
     if not scoring:
         raise UsageError("no method is left that gives a score: name one with --methods")
     ready = typed.prepared(scoring)
-    _complain(ready.methods, watcher)
-    return ready
+    return replace(ready, methods=_able(ready.methods, absent))
 
 
-def _of_recipe(recipe: Recipe, typed: Typed, plugins: Plugins, watcher: Silent) -> Prepared:
-    """The entries of a recipe that are installed, each under its label; what is not is named and left out."""
+def _of_recipe(recipe: Recipe, typed: Typed, plugins: Plugins, absent: list[tuple[str, str]]) -> Prepared:
+    """The entries of a recipe that are installed, each under its label; what is not goes to `absent`."""
     if typed.methods:
         raise UsageError("--recipe names the methods: leave --methods out")
     found: list[tuple[Offer, str, dict[str, str]]] = []
@@ -144,28 +147,26 @@ def _of_recipe(recipe: Recipe, typed: Typed, plugins: Plugins, watcher: Silent) 
         try:
             offer = plugins.detector(entry.method)
         except (UsageError, PluginError) as error:
-            watcher.say(f"{entry.label} is left out: {error}")
+            absent.append((entry.label, str(error)))
             continue
         found.append((offer, entry.label, {**entry.settings, **typed_settings.get(entry.method, {})}))
     if not found:
         raise UsageError(f"no method of the recipe {recipe.name} is installed")
     place = typed.placed([offer for offer, _, _ in found])
-    return replace(place, methods=_labelled(found, place, watcher))
-
-
-def _labelled(found: Iterable[tuple[Offer, str, Mapping[str, str]]], place: Prepared, watcher: Silent) -> list[Method]:
     methods = [roster.labelled(offer, chosen, place.session, label) for offer, label, chosen in found]
-    _complain(methods, watcher)
+    return replace(place, methods=_able(methods, absent))
+
+
+def _able(methods: Sequence[Method], absent: list[tuple[str, str]]) -> list[Method]:
+    """Those whose weights are here. Raises WeightsError if there are none."""
     able = [method for method in methods if not method.error]
     if not able:
-        raise WeightsError(methods[0].error or "no weights are here")
+        raise WeightsError(f"no method is left: {methods[0].error}")
+    absent += [(method.name, method.error) for method in methods if method.error]
+    for method in able:
+        if method.detector.caution:
+            Silent().say(f"{method.name}: {method.detector.caution}")
     return able
-
-
-def _complain(methods: Sequence[Method], watcher: Silent) -> None:
-    for method in methods:
-        if method.error or method.detector.caution:
-            watcher.say(method.error or f"{method.name}: {method.detector.caution}")
 
 
 def _dataset(asked: Asked, recipe: Recipe | None, watcher: Silent) -> Dataset:

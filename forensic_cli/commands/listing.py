@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from textwrap import fill
 
-import typer
-
+from forensic_cli.commands.outputs import standard_output
 from forensic_cli.records import Json
 from forensic_cli.status import Status
 
@@ -15,8 +14,9 @@ _WIDTH = 100
 
 def show(*, recipes: bool, layouts: bool) -> Status:
     """All recipes, layouts or transforms."""
-    for line in _recipes() if recipes else _layouts() if layouts else _transforms():
-        typer.echo(line)
+    with standard_output() as stream:
+        for line in _recipes() if recipes else _layouts() if layouts else _transforms():
+            stream.write(f"{line}\n".encode())
     return Status.DONE
 
 

@@ -92,6 +92,7 @@ def scan(
     from forensic_cli.commands import outputs
     from forensic_cli.commands.job import Job
     from forensic_cli.commands.verdicts import judge
+    from forensic_cli.errors import UsageError
     from forensic_cli.plugins import Plugins
     from forensic_cli.progress import Silent
     from forensic_cli.transforms import STABILITY, parse
@@ -100,6 +101,8 @@ def scan(
     plugins = Plugins(plugin or ())
     targets = outputs.plan(output or [], format_, plugins, terminal=bool(sys.stdout and sys.stdout.isatty()))
     offers, hints = typed.offers(plugins)
+    if stability and all(offer.factory.looks_at == "file" for offer in offers):
+        raise UsageError("--stability needs a method that looks at pixels: name one with --methods")
     if heatmaps:
         _announce(heatmaps, paths, offers)
     ready = typed.prepared(offers)

@@ -25,7 +25,7 @@ class Collected:
     scores: dict[str, list[float]] = field(default_factory=dict)
     left_out: list[tuple[str, str]] = field(default_factory=list)
     failed: int = 0
-    _met: set[str] = field(default_factory=set)
+    met: set[str] = field(default_factory=set)
 
     def take(self, record: FileRecord, *, generated: bool) -> None:
         """Count one record; one that says of itself that it is generated is no photograph."""
@@ -37,7 +37,7 @@ class Collected:
             self.left_out.append((record.path, why))
             return
         assert record.sha256 is not None
-        self._met.add(record.sha256)
+        self.met.add(record.sha256)
         for finding in record.findings:
             if finding.score is not None:
                 self.scores.setdefault(finding.method, []).append(finding.score)
@@ -62,7 +62,7 @@ class Collected:
     def _refusal(self, record: FileRecord, generated: bool) -> str | None:
         if record.status != "ok" or record.sha256 is None:
             return record.reason or "cannot be read"
-        if record.sha256 in self._met:
+        if record.sha256 in self.met:
             return "the same content as another file"
         if not generated and record.verdict:
             return "says of itself that it is generated"

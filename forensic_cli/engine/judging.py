@@ -81,6 +81,7 @@ class Judge:
             "fpr": self.point.fpr,
             "fdr": self.point.fdr,
             "confidence": 1 - TAIL,
+            "possible": self.lacking() is None,
             "combination": rule,
             "methods": methods,
         }

@@ -73,13 +73,13 @@ def _histogram(method: str, known: Calibrated) -> Figure:
 
 
 _TIPPETT = (
-    "Tippett: generated further right, photographs further left is better",
+    "Tippett: generated further right,\nphotographs further left is better",
     "log10 likelihood ratio",
     "share with at least this ratio",
     {"generated": ("generated", "-"), "real": ("photographs", "--")},
 )
 _ECE = (
-    "ECE: lower is better, above the dotted line is worse than saying nothing",
+    "ECE: lower is better,\nabove the dotted line is worse than saying nothing",
     "prior log10 odds of generated",
     "bits still missing",
     {"llr": ("these ratios", "-"), "pav": ("the best in this order", "--"), "neutral": ("saying nothing", ":")},

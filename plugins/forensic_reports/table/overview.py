@@ -165,7 +165,11 @@ def rates(calibration: Json) -> list[str]:
     try:
         methods = calibration["methods"].values()
         whose = " and ".join(f"the {one['photographs']:,} photographs of {safe(one['source'])}" for one in methods)
-        if calibration["fdr"] is None:
+        if not calibration.get("possible", True):
+            lines = [
+                f"{whose[0].upper()}{whose[1:]} are too few for the rate asked for: no score calls anything generated."
+            ]
+        elif calibration["fdr"] is None:
             rate = f"{100 * calibration['fpr']:g} %"
             lines = [f"By scores at most {rate} of photographs like {whose} are called “generated” (95 % confidence)."]
         else:
