@@ -14,7 +14,7 @@ from torch import nn
 
 from forensic_cli.errors import TrainingError
 from forensic_cli.training.feeding import Feed, Steps
-from forensic_cli.training.job import CHECKPOINT
+from forensic_cli.training.job import CHECKPOINT, Watch
 from forensic_cli.writing import atomic
 
 _SELDOM = 300.0  # seconds between two checkpoints, at most
@@ -63,9 +63,6 @@ class State:
     seconds: float = 0.0
     waited: float = 0.0
 
-
-Watch = Callable[[int, int, float, float, tuple[str, ...]], None]
-"""Told after each step: steps done and in all, the loss, the share of the time spent waiting, what could not be read."""
 
 Check = Callable[[nn.Module], dict[str, float]]
 """Measures the averaged network on images held out; empty where it cannot."""

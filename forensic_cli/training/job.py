@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from forensic_cli.datasets import Dataset
     from forensic_cli.detector import Session
-    from forensic_cli.training.fitting import Watch
+
+Watch = Callable[[int, int, float, float, tuple[str, ...]], None]
+"""Told after each step: steps done and in all, the loss, the share of the time spent waiting, what could not be read."""
 
 CHECKPOINT = "checkpoint.pt"
 """The file in the model folder from which a training that was interrupted goes on."""
