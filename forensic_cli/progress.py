@@ -16,6 +16,7 @@ from forensic_cli.text import visible
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+_NAMED = 3  # files that are named among those left out
 _SELDOM = 20.0  # seconds between two lines about a training
 _HUNCH = 5.0  # seconds before a guess at the time left is worth showing
 
@@ -33,6 +34,14 @@ class Silent(AbstractContextManager["Silent"]):
         """A line for a person."""
         with suppress(OSError):  # nobody may be there to hear it
             print(f"forensic: {visible(line)}", file=sys.stderr)  # noqa: T201  words for people
+
+
+def tell_left_out(watcher: Silent, left_out: Sequence[tuple[str, str]], where: str = "") -> None:
+    """The first few (path, reason), and how many more there are; `where` the rest can be read."""
+    for path, why in left_out[:_NAMED]:
+        watcher.say(f"left out: {path}: {why}")
+    if len(left_out) > _NAMED:
+        watcher.say(f"left out: {len(left_out) - _NAMED:,} more{where}")
 
 
 class _Drawn(Silent):

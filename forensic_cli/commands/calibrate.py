@@ -33,9 +33,6 @@ from forensic_cli.status import Status
 if TYPE_CHECKING:
     from forensic_cli.engine.calibrating import Collected
     from forensic_cli.profiles import Profile
-    from forensic_cli.progress import Silent
-
-_SHOWN = 3  # files that are named among those left out
 
 
 def calibrate(
@@ -129,7 +126,7 @@ def _collected(
     from forensic_cli.commands.interrupts import Interrupts
     from forensic_cli.engine.calibrating import Collected
     from forensic_cli.engine.scan import Tally, scan
-    from forensic_cli.progress import observer
+    from forensic_cli.progress import observer, tell_left_out
 
     collected, tally = Collected(met=set(besides.met) if besides else set()), Tally()
     with observer(paths_, paths.count, quiet=False) as watcher, Interrupts(watcher.say) as interrupts:
@@ -152,15 +149,8 @@ def _collected(
             collected.take(record, generated=is_generated)
         if interrupts.requested:
             return None
-        _tell_left_out(collected, watcher)
+        tell_left_out(watcher, collected.left_out)
     return collected
-
-
-def _tell_left_out(collected: Collected, watcher: Silent) -> None:
-    for path, why in collected.left_out[:_SHOWN]:
-        watcher.say(f"left out: {path}: {why}")
-    if len(collected.left_out) > _SHOWN:
-        watcher.say(f"left out: {len(collected.left_out) - _SHOWN:,} more")
 
 
 def _told(profile: Profile, output: Path) -> list[str]:

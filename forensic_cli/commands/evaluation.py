@@ -25,15 +25,13 @@ from forensic_cli.engine.evaluating.writing import write_results
 from forensic_cli.engine.methods import Method
 from forensic_cli.errors import PluginError, Stopped, UsageError, WeightsError
 from forensic_cli.plugins import Offer, Plugins
-from forensic_cli.progress import Silent, observer
+from forensic_cli.progress import Silent, observer, tell_left_out
 from forensic_cli.recipes import Recipe, load
 from forensic_cli.status import Status
 from forensic_cli.transforms import expand, parse
 
 if TYPE_CHECKING:
     from forensic_cli.records import Run
-
-_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -111,10 +109,7 @@ def _finish(
     units = {method.name: method.detector.unit for method in methods}
     terms = Terms(units, asked.fpr, asked.draws, done.seed, asked.match, thresholds)
     evaluation, notes = evaluated(dataset, scored, done, terms, recipe.to_json() if recipe else None)
-    for path, why in scored.left_out[:_SHOWN]:
-        watcher.say(f"left out: {path}: {why}")
-    if len(scored.left_out) > _SHOWN:
-        watcher.say(f"left out: {len(scored.left_out) - _SHOWN:,} more, see left_out in results.json")
+    tell_left_out(watcher, scored.left_out, ", see left_out in results.json")
     for note in notes:
         watcher.say(note)
     for line in pooled(evaluation.rows):
@@ -178,10 +173,7 @@ def _dataset(asked: Asked, recipe: Recipe | None, watcher: Silent) -> Dataset:
     dataset = read_dataset(asked.dataset, layout, asked.real, asked.fake, split=split)
     for note in dataset.notes:
         watcher.say(note)
-    for path, why in dataset.left_out[:_SHOWN]:
-        watcher.say(f"left out: {path}: {why}")
-    if len(dataset.left_out) > _SHOWN:
-        watcher.say(f"left out: {len(dataset.left_out) - _SHOWN:,} more")
+    tell_left_out(watcher, dataset.left_out)
     return dataset
 
 

@@ -1,5 +1,7 @@
 """One scan with a person in front of it: progress, interruption, reports, exit status."""
 
+from __future__ import annotations
+
 import shlex
 import sys
 import traceback
@@ -9,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from forensic_cli import paths
 from forensic_cli.commands import outputs
@@ -19,7 +21,6 @@ from forensic_cli.commands.parameters import Shown
 from forensic_cli.detector import Session
 from forensic_cli.engine import runs
 from forensic_cli.engine.examining import Runtime
-from forensic_cli.engine.judging import Judge
 from forensic_cli.engine.methods import Method
 from forensic_cli.engine.scan import Tally, scan
 from forensic_cli.engine.spool import Spool
@@ -30,6 +31,9 @@ from forensic_cli.report import Scan
 from forensic_cli.status import Status
 from forensic_cli.store import AnyStore
 from forensic_cli.transforms import Transform
+
+if TYPE_CHECKING:
+    from forensic_cli.engine.judging import Judge
 
 _MOST_REASONS = 1000
 

@@ -60,7 +60,7 @@ def train(
     from forensic_cli.engine import devices
     from forensic_cli.errors import UsageError
     from forensic_cli.plugins import Plugins
-    from forensic_cli.progress import steps_observer
+    from forensic_cli.progress import steps_observer, tell_left_out
     from forensic_cli.training.job import TrainingJob
 
     check_device(device)
@@ -74,10 +74,7 @@ def train(
     except OSError as error:
         raise UsageError(f"{output}: cannot be made a folder ({error.strerror})") from error
     with steps_observer() as watcher:
-        for path, reason in data.left_out[:3]:
-            watcher.say(f"left out: {path}: {reason}")
-        if len(data.left_out) > 3:
-            watcher.say(f"left out: {len(data.left_out) - 3:,} more")
+        tell_left_out(watcher, data.left_out)
         job = TrainingJob(
             method=method,
             dataset=data,

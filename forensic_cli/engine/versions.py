@@ -33,7 +33,7 @@ class Versions:
         self._chosen = chosen
         self._plain = [method for method in methods if method.looks_at_pixels]
         self._workers = workers
-        code = _code()
+        code = _code() if chosen else ""
         self.methods = [
             replace(method, name=name(method.name, one), key=_key(method.key, one, code))
             for one in chosen

@@ -18,7 +18,7 @@ from forensic_cli.features.diffusion import (
     latents,
     moments,
     noise,
-    side,
+    opened,
     together,
 )
 from forensic_cli.features.diffusion.prompts import conditions
@@ -84,10 +84,7 @@ class Divergence(Detector):
 
     def open_weights(self) -> None:
         session, chosen = self.session, self.options
-        model = session.once(diffusion, weights=chosen.weights)
-        model.schedule.alpha_bar(chosen.timestep)
-        if chosen.size is not None:
-            side(model.space, chosen.size)
+        model = opened(session, chosen.weights, chosen.timestep, chosen.size)
         if session.dtype != "float32" and chosen.estimator != "jvp":
             raise WeightsError(
                 f"{model.source}: small differences drown in the rounding of {session.dtype}: use --dtype float32, or "

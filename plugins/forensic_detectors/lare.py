@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from forensic_cli import Batch, Detector, Weights, hookimpl
-from forensic_cli.features.diffusion import SCALE, SD14, diffusion, evidence, latents, noise, predictions, side, views
+from forensic_cli.features.diffusion import SCALE, SD14, diffusion, evidence, latents, noise, opened, predictions, views
 
 
 class Lare(Detector):
@@ -43,10 +43,7 @@ class Lare(Detector):
                 raise ValueError("draws and size must be at least 1")
 
     def open_weights(self) -> None:
-        model = self.session.once(diffusion, weights=self.options.weights)
-        model.schedule.alpha_bar(self.options.timestep)
-        if self.options.size is not None:
-            side(model.space, self.options.size)
+        opened(self.session, self.options.weights, self.options.timestep, self.options.size)
 
     def score(self, batch: Batch) -> list[float]:
         """Minus the mean of the map."""

@@ -13,7 +13,7 @@ import transformers
 
 from forensic_cli import Batch, Detector, Session, Weights, hookimpl
 from forensic_cli.classifier import CLIP_MEAN, CLIP_STD, Look
-from forensic_cli.features.diffusion import SD14, decode, denoiser, diffusion, latents, noise, side, together
+from forensic_cli.features.diffusion import SD14, decode, denoiser, diffusion, latents, noise, opened, together
 from forensic_cli.features.dinov2 import half
 from forensic_cli.features.transformers_folder import pretrained
 from forensic_cli.features.windows import cut, threads
@@ -64,10 +64,7 @@ class Manifold(Detector):
                 raise ValueError("constant must not be below 0")
 
     def open_weights(self) -> None:
-        model = self.session.once(diffusion, weights=self.options.weights)
-        model.schedule.alpha_bar(self.options.timestep)
-        if self.options.size is not None:
-            side(model.space, self.options.size)
+        opened(self.session, self.options.weights, self.options.timestep, self.options.size)
 
     def score(self, batch: Batch) -> list[float]:
         """C, each term averaged over the draws."""

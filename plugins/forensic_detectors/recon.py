@@ -17,9 +17,9 @@ from forensic_cli.features.diffusion import (
     evidence,
     latents,
     noise,
+    opened,
     pixels,
     predictions,
-    side,
     views,
 )
 from forensic_cli.features.lpips import HEADS, VGG16, Lpips, converted, distances, joined, total
@@ -32,10 +32,7 @@ class Reconstruction(Detector):
     heatmap_scale = SCALE
 
     def open_weights(self) -> None:
-        model = self.session.once(diffusion, weights=self.options.weights)
-        model.schedule.alpha_bar(self.options.timestep)
-        if self.options.size is not None:
-            side(model.space, self.options.size)
+        opened(self.session, self.options.weights, self.options.timestep, self.options.size)
 
     def found(self, batch: Batch) -> list[tuple[float, np.ndarray]]:
         """For each image its expected error, and the error of each place, (h, w)."""

@@ -30,7 +30,7 @@ from forensic_cli.features.diffusion.folder import AUTOENCODER_FILES, DIFFUSION_
 from forensic_cli.features.diffusion.latents import decoded, latents, moments, noise
 from forensic_cli.features.diffusion.maps import SCALE, evidence
 from forensic_cli.features.diffusion.models import Diffusion, Space, diffusion, latent_space
-from forensic_cli.features.diffusion.pictures import pixels, side, tensor, views
+from forensic_cli.features.diffusion.pictures import opened, pixels, side, tensor, views
 from forensic_cli.features.diffusion.predicting import Denoiser, denoiser, predictions
 from forensic_cli.features.diffusion.schedule import Schedule
 
@@ -55,6 +55,7 @@ __all__ = [
     "latents",
     "moments",
     "noise",
+    "opened",
     "pixels",
     "predictions",
     "scaled",

@@ -6,10 +6,11 @@ import numpy as np
 import torch
 
 from forensic_cli.classifier import Look
-from forensic_cli.detector import Batch
+from forensic_cli.detector import Batch, Session
 from forensic_cli.errors import ImageError, WeightsError
-from forensic_cli.features.diffusion.models import Space
+from forensic_cli.features.diffusion.models import Diffusion, Space, diffusion
 from forensic_cli.features.windows import Window, cut, threads
+from forensic_cli.records import Weights
 
 
 def views(batch: Batch, *, space: Space, size: int | None) -> list[Window]:
@@ -30,6 +31,15 @@ def side(space: Space, size: int) -> int:
     if not cells:
         raise WeightsError(f"size {size} is less than one latent cell of {space.source}: set at least {space.cell}")
     return cells * space.cell
+
+
+def opened(session: Session, weights: Weights, timestep: int, size: int | None) -> Diffusion:
+    """The model, which has this timestep and room for pictures of `size`. Raises WeightsError where it has not."""
+    model = session.once(diffusion, weights=weights)
+    model.schedule.alpha_bar(timestep)
+    if size is not None:
+        side(model.space, size)
+    return model
 
 
 def pixels(batch: Batch, *, space: Space, size: int | None) -> list[torch.Tensor]:
