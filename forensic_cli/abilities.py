@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
 
@@ -25,6 +25,15 @@ class Localises(Protocol):
 
         In log-odds; a detector with maps of another unit has an attribute `heatmap_scale`, what counts as strong there.
         """
+        ...
+
+
+@runtime_checkable
+class Compares(Protocol):
+    """Knows how unlike a photograph an image is, so that a verdict need not speak of what it was not calibrated for."""
+
+    def unlike(self, batch: Batch) -> Sequence[float] | np.ndarray:
+        """One number per image, (N,), asked after `score`; higher is less like a photograph, on a scale of its own."""
         ...
 
 
@@ -55,8 +64,12 @@ class Trains(Protocol):
 
     Training: type
 
-    def train(self, job: TrainingJob) -> Path | None:
-        """Train, write the model folder, and return it; None if the same training had left nothing to do."""
+    def train(self, job: TrainingJob) -> Mapping[str, str]:
+        """Train on `job.division.known`, and write the weights and training.json into `job.folder`; if the same training
+        is done already, nothing. Returns the settings with which a scan uses the result ("weights": the folder).
+
+        The host measures the result on what was held out, and writes its card, figures and calibration.
+        """
         ...
 
 

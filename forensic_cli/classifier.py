@@ -1,4 +1,4 @@
-"""What a trained classifier is besides its tensors: what it looks at, how its output is read, what is known of its errors.
+"""What a trained classifier is besides its tensors: what it looks at, and how its output is read.
 
 Stands as config.json beside model.safetensors, and in the metadata of an ONNX file.
 """
@@ -58,15 +58,6 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Threshold:
-    """The score that a share `fpr` of `photographs` photographs from sources it never saw reached or passed."""
-
-    fpr: float
-    score: float
-    photographs: int
-
-
-@dataclass(frozen=True)
 class Classifier:
     """`network` names the architecture (a timm name, or the builder of a published baseline) and `settings` its arguments.
 
@@ -83,7 +74,6 @@ class Classifier:
     settings: tuple[tuple[str, bool | int | float | str], ...] = ()
     licence: str = "unknown"
     half: bool = False
-    thresholds: tuple[Threshold, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("mean", "std"):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
+from forensic_cli.abilities import Compares
 from forensic_cli.errors import PluginError, out_of_memory, reason
 from forensic_cli.records import Finding, ImageRef
 
@@ -196,11 +197,15 @@ class Detector:
         numbers = [float(number) for number in (scores.tolist() if hasattr(scores, "tolist") else scores)]
         if len(numbers) != len(batch):
             raise PluginError(f"{type(self).__name__} gave {len(numbers)} scores for {len(batch)} images")
+        strange = [float(one) for one in self.unlike(batch)] if isinstance(self, Compares) else [None] * len(numbers)
+        if len(strange) != len(batch):
+            raise PluginError(f"{type(self).__name__} compared {len(strange)} of {len(batch)} images")
         seconds = (perf_counter() - start) / len(batch)
-        return [_finding(self, number, seconds) for number in numbers]
+        return [_finding(self, number, seconds, one) for number, one in zip(numbers, strange, strict=True)]
 
 
-def _finding(detector: Detector, number: float, seconds: float) -> Finding:
+def _finding(detector: Detector, number: float, seconds: float, unlike: float | None) -> Finding:
     if not math.isfinite(number):
         return Finding(detector.name, seconds=seconds, error=f"the score is {number}")
-    return Finding(detector.name, score=number, verdict="uncalibrated", seconds=seconds)
+    strange = unlike if unlike is not None and math.isfinite(unlike) else None
+    return Finding(detector.name, score=number, verdict="uncalibrated", seconds=seconds, unlike=strange)

@@ -6,7 +6,7 @@ version of forensic.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from forensic_cli.folders import why
 from forensic_cli.records import ImageRef, Json, MethodUse, printable
 from forensic_cli.shapes import WrongShape, shaped
 from forensic_cli.statistics import conformal
+from forensic_cli.statistics.clusters import worth
 from forensic_cli.statistics.ratios import Ratios
 from forensic_cli.writing import atomic
 
@@ -26,6 +27,10 @@ SCHEMA = "forensic/calibration/1"
 CALIBRATION = "calibration.json"
 """The name of a profile beside the weights that it is of."""
 RATES = (0.001, 0.01, 0.05, 0.1)
+USUAL = 0.05
+"""The false-positive rate of a verdict where none is asked for."""
+_ALIKE = 0.99  # share of the photographs that are not told to be unlike the others
+_EARLIER = {"sources": None, "worth": 1.0, "unlike": None}  # what profiles of earlier versions do not have
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,9 @@ class Sample:
 class Calibrated:
     """One method. `weights`: SHA-256 of each, None for those that the profile lies beside.
 
-    `photographs`, `generated`: scores, ascending. `thresholds` and `likelihood` are of statistics.conformal and
+    `photographs`, `generated`: scores, ascending. `sources`: how many the photographs are from; `worth`: how many
+    independent photographs each is worth for that (statistics.clusters). `unlike`: how unlike photographs the method took
+    them for, ascending; None if it does not tell. `thresholds` and `likelihood` are of statistics.conformal and
     statistics.ratios; `limits` says in sentences what so few images cannot promise.
     """
 
@@ -77,6 +84,9 @@ class Calibrated:
     thresholds: tuple[Json, ...]
     likelihood: Json | None
     limits: tuple[str, ...]
+    sources: int | None = None
+    worth: float = 1.0
+    unlike: tuple[float, ...] | None = None
 
     @classmethod
     def of(
@@ -87,9 +97,16 @@ class Calibrated:
         likelihood: Json | None = None,
         *,
         beside: bool = False,
+        sources: Sequence[str] | None = None,
+        unlike: Sequence[float] | None = None,
     ) -> "Calibrated":
-        """What a method's scores tell. `beside`: the profile will lie beside the weights, and be of no others."""
+        """What a method's scores tell. `beside`: the profile will lie beside the weights, and be of no others.
+
+        `sources`, `unlike`: of the photographs, in their order.
+        """
         scores = np.sort(np.asarray(photographs, float))
+        several = len(set(sources)) if sources is not None else None
+        share = worth(np.asarray(photographs, float), sources) if sources is not None else 1.0
         return cls(
             distribution=use.distribution,
             version=use.version,
@@ -97,10 +114,29 @@ class Calibrated:
             weights=None if beside else digests(use),
             photographs=tuple(map(float, scores)),
             generated=None if generated is None else tuple(map(float, np.sort(generated))),
-            thresholds=tuple(_limit(scores, rate) for rate in RATES),
+            thresholds=tuple(_limit(scores, rate, share) for rate in RATES),
             likelihood=likelihood,
-            limits=limits(len(scores)),
+            limits=limits(len(scores), several, share),
+            sources=several,
+            worth=share,
+            unlike=None if unlike is None else tuple(sorted(map(float, unlike))),
         )
+
+    def stranger(self, unlike: float | None) -> bool:
+        """Whether an image is more unlike photographs than all but a few of the calibration."""
+        if unlike is None or not self.unlike:
+            return False
+        return unlike > self.unlike[min(len(self.unlike) - 1, int(_ALIKE * len(self.unlike)))]
+
+    def verdict_threshold(self, fpr: float) -> float | None:
+        """The lowest score that a scan calls generated at this rate; None where these photographs cannot show it."""
+        return conformal.threshold(np.asarray(self.photographs), fpr, worth=self.worth).score_interval[1]
+
+    @property
+    def verdict_thresholds(self) -> dict[float, float]:
+        """The same at each of the usual rates that can be shown."""
+        found = {rate: self.verdict_threshold(rate) for rate in RATES}
+        return {rate: score for rate, score in found.items() if score is not None}
 
     def refusal(self, use: MethodUse) -> str | None:
         """Why these scores say nothing about a method used so; None if they do."""
@@ -140,18 +176,26 @@ class Profile:
             stream.write(json.dumps(self.to_json(), allow_nan=False, ensure_ascii=False, indent=1).encode() + b"\n")
 
 
-def _limit(scores: np.ndarray, rate: float) -> Json:
-    row = asdict(conformal.threshold(scores, rate))
+def _limit(scores: np.ndarray, rate: float, share: float) -> Json:
+    row = asdict(conformal.threshold(scores, rate, worth=share))
     return {name: list(value) if isinstance(value, tuple) else value for name, value in row.items()}
 
 
-def limits(number: int) -> tuple[str, ...]:
+def limits(number: int, sources: int | None = None, share: float = 1.0) -> tuple[str, ...]:
     """What so few photographs cannot promise, in sentences."""
-    lacking = {rate: needed for rate in RATES if (needed := conformal.fewest(rate)) > number}
+    lacking = {rate: needed for rate in RATES if (needed := conformal.fewest(rate)) > number * share}
     return tuple(
-        f"a false-positive rate of {rate:.1%} cannot be shown with {number:,} photographs; {needed:,} are needed"
+        f"a false-positive rate of {rate:.1%} cannot be shown with {counted(number, sources, share)}; {needed:,} are needed"
         for rate, needed in lacking.items()
     )
+
+
+def counted(number: int, sources: int | None, share: float) -> str:
+    """So many photographs, and what they are worth: "498 photographs (of 42 sources, worth 240 independent ones)"."""
+    words = f"{number:,} photographs"
+    if sources is None or share == 1:
+        return words
+    return f"{words} (of {sources:,} sources, worth {number * share:,.0f} independent ones)"
 
 
 def digests(use: MethodUse) -> tuple[str, ...]:
@@ -189,7 +233,10 @@ def parse(value: Any, source: str) -> Profile:
         raise UsageError(f"{source}: methods is no object, or an empty one")
     try:
         profile: Profile = shaped(Profile, {**value, "source": source, "methods": {}})
-        methods = {name: shaped(Calibrated, one) for name, one in value["methods"].items()}
+        methods = {
+            name: shaped(Calibrated, {**_EARLIER, **one} if isinstance(one, dict) else one)
+            for name, one in value["methods"].items()
+        }
     except WrongShape as wrong:
         raise UsageError(f"{source}: {''.join(reversed(wrong.trail)).removeprefix('.')} {wrong}") from wrong
     if profile.forensic.partition(".")[0] != __version__.partition(".")[0]:

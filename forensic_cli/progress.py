@@ -105,13 +105,14 @@ class Steps(Silent):
     def __init__(self) -> None:
         self._told = 0.0
 
-    def step(self, done: int, total: int, loss: float, waiting: float, problems: Sequence[str] = ()) -> None:
-        """`waiting` is the share of the time that the network waited for images."""
+    def step(self, done: int, total: int, loss: float | None, waiting: float, problems: Sequence[str] = ()) -> None:
+        """`waiting` is the share of the time that the network waited for images. Without a loss the steps are images."""
         for problem in problems:
             self.say(f"left out: {problem}")
         if monotonic() - self._told >= _SELDOM or done == total:
             self._told = monotonic()
-            self.say(f"step {done:,} of {total:,}, loss {loss:.3f}, {waiting:.1%} of the time waiting for images")
+            loss_words = f", loss {loss:.3f}, {waiting:.1%} of the time waiting for images" if loss is not None else ""
+            self.say(f"{'image' if loss is None else 'step'} {done:,} of {total:,}{loss_words}")
 
 
 class StepsBar(_Drawn, Steps):
@@ -133,25 +134,35 @@ class StepsBar(_Drawn, Steps):
         )
         self._task = self._bar.add_task("", total=None, loss="starting")
 
-    def step(self, done: int, total: int, loss: float, waiting: float, problems: Sequence[str] = ()) -> None:
+    def step(self, done: int, total: int, loss: float | None, waiting: float, problems: Sequence[str] = ()) -> None:
         for problem in problems:
             self.say(f"left out: {problem}")
-        self._bar.update(self._task, completed=done, total=total, loss=f"loss {loss:.3f}, waiting {waiting:.0%}")
+        self._bar.update(
+            self._task,
+            completed=done,
+            total=total,
+            loss="images" if loss is None else f"loss {loss:.3f}, waiting {waiting:.0%}",
+        )
 
 
 class Hushed(Steps):
     """One of several processes that train together, whose first speaks for all."""
 
-    def step(self, done: int, total: int, loss: float, waiting: float, problems: Sequence[str] = ()) -> None:
+    def step(self, done: int, total: int, loss: float | None, waiting: float, problems: Sequence[str] = ()) -> None:
         pass
 
     def say(self, line: str) -> None:
         pass
 
 
+def main_process() -> bool:
+    """Whether this is the first of the processes that train together, or the only one."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def steps_observer() -> Steps:
     """A bar where stderr is a terminal, lines elsewhere."""
-    if os.environ.get("RANK", "0") != "0":
+    if not main_process():
         return Hushed()
     return StepsBar() if sys.stderr and sys.stderr.isatty() else Steps()
 

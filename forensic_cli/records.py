@@ -119,7 +119,8 @@ class Finding:
     """What one method found in one image.
 
     `score`: higher means more likely generated. `standard_error`: of a score that is an estimate from random draws.
-    `p_value`, `llr` (base 10): against a calibration. `seconds`: its share of the batch, when it was computed.
+    `p_value`, `llr` (base 10): against a calibration. `unlike`: how unlike a photograph it is in the method's eyes, higher
+    for less like one, whatever its score. `seconds`: its share of the batch, when it was computed.
     """
 
     method: str
@@ -133,6 +134,7 @@ class Finding:
     error: str | None = None
     stability: Stability | None = None
     standard_error: float | None = None
+    unlike: float | None = None
 
     def to_json(self) -> Json:
         return {
@@ -147,6 +149,7 @@ class Finding:
             "error": self.error,
             "stability": self.stability and self.stability.to_json(),
             "standard_error": self.standard_error,
+            "unlike": self.unlike,
         }
 
     @classmethod

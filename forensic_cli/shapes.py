@@ -16,6 +16,7 @@ _LATER = {  # reports without them are valid
     (Run, "libraries"),
     (Finding, "stability"),
     (Finding, "standard_error"),
+    (Finding, "unlike"),
     (Verdict, "reason"),
 }
 
@@ -50,7 +51,11 @@ def _reader(kind: Any) -> _Reader:
     if is_dataclass(kind):
         hints = {name: hint for name, hint in get_type_hints(kind).items() if (kind, name) != _UNWRITTEN}
         return functools.partial(_record, kind, {name: _reader(hint) for name, hint in hints.items()})
-    return {str: _string, int: _whole, float: _number, dict: _object, Mapping: _object}[origin or kind]
+    readers: dict[Any, _Reader] = {
+        **{str: _string, int: _whole, float: _number, bool: _truth},
+        **{dict: _object, Mapping: _object},
+    }
+    return readers[origin or kind]
 
 
 def _record(kind: Any, readers: dict[str, _Reader], value: Any) -> Any:
@@ -87,10 +92,12 @@ def _object(value: Any) -> dict[str, Any]:
     return value
 
 
-def _word(words: tuple[str, ...], value: Any) -> str:
-    if value not in words:
-        raise WrongShape(f"is {reprlib.repr(value)}, not one of {', '.join(words)}")
-    return str(value)
+def _word(words: tuple[Any, ...], value: Any) -> Any:
+    """One of a few words, or of a few numbers."""
+    found = next((word for word in words if type(word) is type(value) and word == value), None)
+    if found is None:
+        raise WrongShape(f"is {reprlib.repr(value)}, not one of {', '.join(map(str, words))}")
+    return found
 
 
 def _string(value: Any) -> str:
@@ -102,6 +109,12 @@ def _string(value: Any) -> str:
 def _whole(value: Any) -> int:
     if type(value) is not int or abs(value) >= 1 << 63:
         raise WrongShape(f"is {reprlib.repr(value)}, not a whole number of 64 bits")
+    return value
+
+
+def _truth(value: Any) -> bool:
+    if type(value) is not bool:
+        raise WrongShape(f"is {reprlib.repr(value)}, not true or false")
     return value
 
 

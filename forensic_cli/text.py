@@ -54,3 +54,11 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
     return value
+
+
+def in_words(share: float) -> str:
+    """A share as people say it: "6 in 10", "3 in 100", "2 in 1,000"; "none", "all"."""
+    if share <= 0 or share >= 1:
+        return "none" if share <= 0 else "all"
+    of = next((of for of in (10, 100, 1000) if share * of >= 0.95 and (of == 1000 or share <= 1 - 0.5 / of)), 1000)
+    return f"{max(1, round(share * of)):,} in {of:,}"

@@ -1,13 +1,13 @@
 """What stands in config.json comes back as it was; what is wrong there is told in one line."""
 
 import json
-from dataclasses import fields, replace
+from dataclasses import fields
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forensic_cli.classifier import SCHEMA, Classifier, Look, Threshold
+from forensic_cli.classifier import SCHEMA, Classifier, Look
 from forensic_cli.errors import WeightsError
 
 FULL = Classifier(
@@ -19,7 +19,6 @@ FULL = Classifier(
     settings=(("folded", True), ("drop_rate", 0.5), ("depth", 2), ("norm", "layer")),
     licence="MIT",
     half=True,
-    thresholds=(Threshold(0.01, 2.5, 412), Threshold(0.05, -1.0, 412)),
 )
 
 
@@ -52,10 +51,6 @@ def test_it_comes_back_as_it_was(classifier):
         settings=st.dictionaries(
             st.text(), st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False), max_size=3
         ).map(lambda one: tuple(one.items())),
-        thresholds=st.lists(
-            st.builds(Threshold, st.floats(0, 1), st.floats(allow_nan=False, allow_infinity=False), st.integers(1)),
-            max_size=3,
-        ).map(tuple),
     )
 )
 def test_whatever_it_says_comes_back(classifier):
@@ -65,11 +60,9 @@ def test_whatever_it_says_comes_back(classifier):
 def test_the_number_one_is_a_number_of_floats_too():
     """JSON writers drop the ".0"; the types that come back are those of the fields."""
     value = FULL.to_json() | {"std": [1, 1, 1]}
-    value["thresholds"] = [{"fpr": 1, "score": 2, "photographs": 3}]
     found = Classifier.from_json(value, "config.json")
     assert found.std == (1.0, 1.0, 1.0)
-    numbers = (*found.std, found.thresholds[0].fpr, found.thresholds[0].score)
-    assert all(type(number) is float for number in numbers)
+    assert all(type(number) is float for number in found.std)
 
 
 def refusal(value):
@@ -82,7 +75,7 @@ def refusal(value):
 
 
 def changed(path, value):
-    """FULL as JSON with one field changed: "look.size", "thresholds.0.fpr"."""
+    """FULL as JSON with one field changed: "look.size"."""
     whole = json.loads(json.dumps(FULL.to_json()))
     *above, last = [int(part) if part.isdigit() else part for part in path.split(".")]
     place = whole
@@ -119,19 +112,14 @@ WRONG = {
     "settings": [None, [], "x", {"a": None}, {"a": [1]}, {"a": {}}],
     "half": [None, 1, "yes"],
     "licence": [None, 3, ["MIT"]],
-    "thresholds": [None, 3, {}, [0.5], ["x"]],
-    "thresholds.0.fpr": ["0.01", None, True, float("nan")],
-    "thresholds.0.score": ["2", None, float("inf")],
-    "thresholds.1.photographs": [1.5, "412", None],
 }
 
 
 def test_every_field_is_tried():
     tried = {path.split(".")[0] for path in WRONG}
     assert tried == {one.name for one in fields(Classifier)}
-    for outer, kind in (("look", Look), ("thresholds", Threshold)):
-        inner = {path.split(".")[-1] for path in WRONG if path.startswith(f"{outer}.")}
-        assert inner == {one.name for one in fields(kind)}
+    inner = {path.split(".")[-1] for path in WRONG if path.startswith("look.")}
+    assert inner == {one.name for one in fields(Look)}
 
 
 @pytest.mark.parametrize(("path", "value"), [(path, value) for path, values in WRONG.items() for value in values], ids=repr)
@@ -141,7 +129,7 @@ def test_one_line_names_the_file_and_the_field(path, value):
         assert part.isdigit() or part in line.removeprefix("model/config.json"), line
 
 
-@pytest.mark.parametrize("path", ["network", "look", "look.size", "thresholds.0.fpr", "thresholds.0.score"])
+@pytest.mark.parametrize("path", ["network", "look", "look.size"])
 def test_a_field_that_is_missing_is_named(path):
     whole = changed(path, "gone")
     *above, last = [int(part) if part.isdigit() else part for part in path.split(".")]
@@ -170,6 +158,4 @@ def test_foreign_keys_are_ignored_wherever_they_stand():
     """A later version may say more."""
     value = FULL.to_json() | {"note": "x", "mean_": 3}
     value["look"] = {**value["look"], "zoom": 2}
-    value["thresholds"] = [{**value["thresholds"][0], "seen": []}]
-    found = Classifier.from_json(value, "config.json")
-    assert found == replace(FULL, thresholds=FULL.thresholds[:1])
+    assert Classifier.from_json(value, "config.json") == FULL

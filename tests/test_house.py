@@ -13,10 +13,10 @@ import forensic_cli
 ROOT = Path(__file__).parent.parent
 HOST = ROOT / "forensic_cli"
 FLOORS = [
-    {"errors", "records", "status", "hookspecs", "text"},
+    {"errors", "records", "status", "hookspecs", "text", "abilities"},
     {
         *("detector", "report", "entries", "options", "cache", "digests", "hub", "shapes", "folders", "formats"),
-        *("abilities", "classifier", "statistics"),
+        *("classifier", "statistics"),
     },
     {"paths", "images", "weights", "store", "writing", "reading", "transforms"},
     {"features", "bundles", "datasets", "profiles", "recipes"},

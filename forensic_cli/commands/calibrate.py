@@ -155,15 +155,16 @@ def _collected(
 
 def _told(profile: Profile, output: Path) -> list[str]:
     """The profile in a few sentences."""
+    from forensic_cli.profiles import counted
     from forensic_cli.statistics.conformal import fewest
 
-    number = min(len(one.photographs) for one in profile.methods.values())
+    number = min(len(one.photographs) * one.worth for one in profile.methods.values())
     rate = next((rate for rate in (0.01, 0.05, 0.1) if fewest(rate) <= number), None)
     more = "" if rate == 0.01 else f" --fpr {rate:g}" if rate else " --fpr RATE"
     use = f"forensic scan PATH -m {','.join(profile.methods)} --calibration {output}{more}"
     lines = [f"written: {output} (use it: {use})"]
     for name, one in profile.methods.items():
-        lines.append(f"{name}: {len(one.photographs):,} photographs")
+        lines.append(f"{name}: {counted(len(one.photographs), one.sources, one.worth)}")
         for limit in one.thresholds:
             low, high = limit["share_interval"]
             if limit["score"] is not None:

@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from forensic_cli.commands.interrupts import Interrupts
 from forensic_cli.commands.listing import pooled
 from forensic_cli.commands.parameters import settings
@@ -180,7 +178,6 @@ def _dataset(asked: Asked, recipe: Recipe | None, watcher: Silent) -> Dataset:
 def _thresholds(file: Path, methods: Sequence[Method], fpr: float, voice: Silent) -> dict[str, float]:
     """Of each method the score that a profile flags above; those without one are told. Raises UsageError if that is all."""
     from forensic_cli import profiles
-    from forensic_cli.statistics import conformal
 
     profile = profiles.read(file)
     found = {}
@@ -189,7 +186,7 @@ def _thresholds(file: Path, methods: Sequence[Method], fpr: float, voice: Silent
             continue
         known = profile.methods.get(method.use.name)
         why = known.refusal(method.use) if known else "it is not of this method"
-        limit = conformal.threshold(np.array(known.photographs), fpr).score if known and not why else None
+        limit = known.verdict_threshold(fpr) if known and not why else None
         if limit is None:
             voice.say(
                 f"{profile.source} gives no threshold of {method.name}: {why or 'too few photographs'}; set on the data"

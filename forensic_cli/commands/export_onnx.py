@@ -47,6 +47,7 @@ def export_onnx(
     The file goes from uint8 crops to log-odds. It is compared with torch on pictures at several batch sizes; the table is
     also written beside it. Run it with `forensic scan --weights METHOD=FILE.onnx`.
     """
+    from forensic_cli.abilities import Calibrates
     from forensic_cli.detector import Session
     from forensic_cli.engine import methods as roster
     from forensic_cli.engine.exporting.delivery import deliver, parity_file
@@ -67,7 +68,9 @@ def export_onnx(
     (made,) = roster.prepare(offers, chosen, Session(offline=offline))
     module, classifier = made.detector.exportable()  # type: ignore[attr-defined]  # checked on its class
     shown = pictures(classifier.look, images or ())
-    _show(deliver(module, classifier, made.use, shown, output, precision))
+    profile = made.detector.calibration() if isinstance(made.detector, Calibrates) else None
+    thresholds = next(iter(profile.methods.values())).verdict_thresholds if profile else {}
+    _show(deliver(module, classifier, made.use, shown, output, precision, thresholds))
     return Status.DONE
 
 

@@ -46,7 +46,7 @@ def scan(
     ] = None,
     fpr: Annotated[
         float | None,
-        typer.Option("--fpr", metavar="RATE", help="Call at most this share of photographs generated. [0.01]"),
+        typer.Option("--fpr", metavar="RATE", help="Call at most this share of photographs generated. [0.05]"),
     ] = None,
     fdr: Annotated[
         float | None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,6 +16,7 @@ from forensic_cli.status import Status
 
 if TYPE_CHECKING:
     from forensic_cli.detector import Session
+    from forensic_cli.plugins import Offer
 
 
 def train(
@@ -37,6 +39,10 @@ def train(
         float,
         typer.Option(min=0.0, max=0.9, metavar="SHARE", help="Share held out to be measured on, whole sources; 0: none."),
     ] = 0.2,
+    split: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="CSV with source (or repo) and part: what is not train is held out."),
+    ] = None,
     device: Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     dtype: Annotated[
         Literal["float32", "bfloat16", "float16"], typer.Option(help="Number format of the matrix products.")
@@ -58,9 +64,12 @@ def train(
     from forensic_cli.abilities import Trains
     from forensic_cli.datasets import read_dataset
     from forensic_cli.engine import devices
+    from forensic_cli.engine import methods as roster
     from forensic_cli.errors import UsageError
     from forensic_cli.plugins import Plugins
-    from forensic_cli.progress import steps_observer, tell_left_out
+    from forensic_cli.progress import main_process, steps_observer, tell_left_out
+    from forensic_cli.training.delivering import complete, deliver
+    from forensic_cli.training.division import divided, read_parts
     from forensic_cli.training.job import TrainingJob
 
     check_device(device)
@@ -75,6 +84,9 @@ def train(
         raise UsageError(f"{output}: cannot be made a folder ({error.strerror})") from error
     with steps_observer() as watcher:
         tell_left_out(watcher, data.left_out)
+        division = divided(data.items, holdout, seed, read_parts(split) if split else None)
+        for doubt in division.doubts:
+            watcher.say(doubt)
         job = TrainingJob(
             method=method,
             dataset=data,
@@ -83,20 +95,36 @@ def train(
             session=_session(seed, devices.choose_device(device), dtype, offline),
             steps=steps,
             batch_size=batch_size,
-            holdout=holdout,
+            division=division,
             workers=devices.processes(workers),
             command=shlex.join(["forensic", *sys.argv[1:]]),
             watch=watcher.step,
             say=watcher.say,
         )
         try:
-            made = offer.factory.train(job)
+            chosen = offer.factory.train(job)
+            (made,) = roster.prepare([offer], {method: dict(chosen)}, job.session)
+            done = complete(job, made.use)
+            if not done and main_process():
+                deliver(job, made.detector, made.use)
         except KeyboardInterrupt:
             watcher.say(_interrupted(output))
             return Status.INTERRUPTED
-        done = f"written: {output}" if made else f"{output} is finished: nothing is left to train or measure"
-        watcher.say(f"{done} (use it: forensic scan PATH -m {method} --weights {method}={output})")
+        words = f"{output} is finished: nothing is left to train or measure" if done else f"written: {output}"
+        watcher.say(f"{words} (use it: {_use(offer, chosen)})")
     return Status.DONE
+
+
+def _use(offer: Offer, chosen: Mapping[str, str]) -> str:
+    """The command that scans with what was trained."""
+    name, usual = offer.name, offer.factory.Options()
+    words = f"forensic scan PATH -m {name}"
+    for option, value in chosen.items():
+        if option == "weights":
+            words += f" --weights {name}={shlex.quote(value)}"
+        elif value != getattr(getattr(usual, option), "source", None):
+            words += f" --set {name}.{option}={shlex.quote(value)}"
+    return words
 
 
 def _interrupted(folder: Path) -> str:

@@ -33,8 +33,9 @@ def judge(
                 )
         return None
     from forensic_cli.engine.judging import Judge, Point
+    from forensic_cli.profiles import USUAL
 
-    made = Judge(bases, Point(0.01 if fpr is None else fpr, fdr, rule or "bonferroni"))
+    made = Judge(bases, Point(USUAL if fpr is None else fpr, fdr, rule or "bonferroni"))
     if lacking := made.lacking():
         Silent().say(lacking)
     return made

@@ -1,5 +1,6 @@
 """From images of one class to what they score, and from that to a profile."""
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -19,10 +20,15 @@ FEWEST = 10
 
 @dataclass
 class Collected:
-    """What the images of one class scored, each content once. `left_out`: (path, reason)."""
+    """What the images of one class scored, each content once. `left_out`: (path, reason).
+
+    `sources`: the folder of each; photographs of one folder are taken to resemble each other more than those of two.
+    """
 
     refs: list[ImageRef] = field(default_factory=list)
     scores: dict[str, list[float]] = field(default_factory=dict)
+    sources: dict[str, list[str]] = field(default_factory=dict)
+    unlike: dict[str, list[float]] = field(default_factory=dict)
     left_out: list[tuple[str, str]] = field(default_factory=list)
     failed: int = 0
     met: set[str] = field(default_factory=set)
@@ -41,6 +47,9 @@ class Collected:
         for finding in record.findings:
             if finding.score is not None:
                 self.scores.setdefault(finding.method, []).append(finding.score)
+                self.sources.setdefault(finding.method, []).append(os.path.dirname(record.path))
+                if finding.unlike is not None:
+                    self.unlike.setdefault(finding.method, []).append(finding.unlike)
             elif finding.error:
                 self.left_out.append((record.path, f"{finding.method}: {finding.error}"))
         if any(finding.score is not None for finding in record.findings):
@@ -81,16 +90,24 @@ def profile(
     """Raises UsageError where a method scored too few images of a class."""
     made: dict[str, Calibrated] = {}
     for method in methods:
-        scores = np.sort(photographs.scores.get(method.name, []))
+        scores = np.array(photographs.scores.get(method.name, []), float)
         others = None if generated is None else np.sort(generated.scores.get(method.name, []))
         for some, words in ((scores, "photographs"), (others, "generated images")):
             if some is not None and len(some) < FEWEST:
                 raise UsageError(f"{method.name} scored {len(some)} {words}: {FEWEST} at least are needed")
         try:
-            ratio = None if others is None else _ratio(likelihood, scores, others)
+            ratio = None if others is None else _ratio(likelihood, np.sort(scores), others)
         except ValueError as error:
             raise UsageError(f"{method.name}: no likelihood ratios: {error}") from error
-        made[method.name] = Calibrated.of(method.use, scores, others, ratio)
+        unlike = photographs.unlike.get(method.name)
+        made[method.name] = Calibrated.of(
+            method.use,
+            scores,
+            others,
+            ratio,
+            sources=photographs.sources[method.name],
+            unlike=unlike if unlike and len(unlike) == len(scores) else None,
+        )
     return Profile(
         forensic=run.forensic,
         made=run.started,

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from forensic_cli.profiles import Calibrated, Sample
+from forensic_cli.profiles import USUAL, Calibrated, Sample, counted
 from forensic_cli.records import FileRecord, Finding, Json, Label, Verdict
 from forensic_cli.statistics import conformal, discovery
 from forensic_cli.statistics.combining import Rule, combine
@@ -43,7 +43,7 @@ class Point:
     `rule` makes one p-value of those of several methods.
     """
 
-    fpr: float = 0.01
+    fpr: float = USUAL
     fdr: float | None = None
     rule: Rule = "bonferroni"
 
@@ -82,9 +82,28 @@ class Judge:
             "fdr": self.point.fdr,
             "confidence": 1 - TAIL,
             "possible": self.lacking() is None,
+            "recall": None if self.point.fdr is not None else self.recall(),
             "combination": rule,
             "methods": methods,
         }
+
+    def recall(self) -> float | None:
+        """The share of the generated images in the profiles that such a verdict finds; None where there are none.
+
+        Of several methods the best alone, at the limits that hold for all of them: together they find no less.
+        """
+        found = []
+        for name, basis in self._bases.items():
+            scores = basis.calibrated.generated
+            if scores:
+                scale = self._scales[name]
+                steps = [tuple(scale.step(score) if one == name else 0 for one in self._bases) for score in scores]
+                hits = sum(self._between(self._together(step)) == "generated" for step in steps)
+                found.append(hits / len(scores))
+        return max(found, default=None)
+
+    def _between(self, found: "_Together") -> Label:
+        return _between(found.low, found.high, self.point.fpr)
 
     def lacking(self) -> str | None:
         """A sentence where the photographs are too few for the false-positive rate that was asked for."""
@@ -94,19 +113,23 @@ class Judge:
         if at_most(highest.high, self.point.fpr):
             return None
         several = len(self._bases)
-        numbers = " and ".join(f"{len(one.calibrated.photographs):,} of {name}" for name, one in self._bases.items())
+        parts = [(name, one.calibrated) for name, one in self._bases.items()]
+        numbers = " and ".join(f"{name}'s {counted(len(one.photographs), one.sources, one.worth)}" for name, one in parts)
         needed = conformal.fewest(self.point.fpr / several, TAIL / several)
         return (
-            f"the photographs ({numbers}) cannot show a false-positive rate of {100 * self.point.fpr:g} %"
+            f"{numbers} cannot show a false-positive rate of {100 * self.point.fpr:g} %"
             f"{', about ' if several > 1 else ', '}{needed:,} {'of each ' * (several > 1)}can: "
             "no score calls anything generated"
         )
 
     def _described(self, basis: Basis) -> Json:
-        limit = conformal.threshold(np.asarray(basis.calibrated.photographs), self.point.fpr, TAIL)
+        calibrated = basis.calibrated
+        limit = conformal.threshold(np.asarray(calibrated.photographs), self.point.fpr, TAIL, calibrated.worth)
         return {
             "source": basis.source,
             "photographs": limit.photographs,
+            "sources": calibrated.sources,
+            "worth": calibrated.worth,
             "threshold": limit.score,
             "threshold_interval": list(limit.score_interval),
             "formats": basis.photographs.formats,
@@ -168,9 +191,9 @@ class Judge:
         """The verdict where a share `level` of photographs may be flagged (on average, if `mean`), and why it is none."""
         scored = self._scored(record)
         for name in scored:
-            unlike = self._bases[name].photographs.outside(record.width, record.height)
-            if unlike:
-                return "inconclusive", unlike
+            why = self._outside(name, record)
+            if why:
+                return "inconclusive", why
         label = self._at(scored, level, mean)
         ranges = {one.method: one.stability for one in record.findings if one.stability and one.method in scored}
         for end in ("low", "high") if ranges else ():
@@ -178,9 +201,21 @@ class Judge:
             if self._at(moved, level, mean) != label:
                 return "inconclusive", "copies of it that were re-encoded or resized are judged otherwise"
         if label == "inconclusive":
-            number = min(len(self._bases[name].calibrated.photographs) for name in scored)
-            return label, f"so near the threshold that {number:,} photographs cannot tell"
+            fewest = min(
+                (self._bases[name].calibrated for name in scored), key=lambda one: len(one.photographs) * one.worth
+            )
+            photographs = counted(len(fewest.photographs), fewest.sources, fewest.worth)
+            return label, f"so near the threshold that {photographs} cannot tell"
         return label, None
+
+    def _outside(self, name: str, record: FileRecord) -> str | None:
+        """Why an image is unlike what the method was calibrated with, in words; None if nothing says so."""
+        basis = self._bases[name]
+        why = basis.photographs.outside(record.width, record.height)
+        found = next(one for one in record.findings if one.method == name)
+        if why is None and basis.calibrated.stranger(found.unlike):
+            return f"{name} takes it for no photograph but a picture made by hand: drawn, painted, plotted, a screenshot"
+        return why
 
     def _at(self, scores: Mapping[str, float], level: float, mean: bool) -> Label:
         found = self._together(self._steps(scores))
@@ -221,8 +256,9 @@ class _Scale:
         self._places = np.unique(scores).tolist()
         points = np.append(self._places, np.inf)  # what holds at a step holds from the one below it upwards
         self.p_values = conformal.p_values(points, scores).tolist()
-        self.low, self.high = (side.tolist() for side in conformal.rates(points, scores, TAIL))
-        self.shared = np.transpose(conformal.rates(points, scores, TAIL / several)).tolist()
+        worth = calibrated.worth
+        self.low, self.high = (side.tolist() for side in conformal.rates(points, scores, TAIL, worth))
+        self.shared = np.transpose(conformal.rates(points, scores, TAIL / several, worth)).tolist()
         self._ratio = Ratios.from_json(calibrated.likelihood) if calibrated.likelihood else None
 
     @property

@@ -10,7 +10,7 @@ import numpy as np
 from forensic_cli.classifier import Classifier
 from forensic_cli.detector import Batch, Session
 from forensic_cli.errors import WeightsError
-from forensic_cli.features.windows import Window, windows
+from forensic_cli.features.windows import Window, cut, windows
 from forensic_cli.records import Weights
 from forensic_cli.weights import locate
 
@@ -85,6 +85,14 @@ def scores(batch: Batch, *, weights: Weights, published: Classifier, build: Buil
     """Log-odds of "generated", the mean over an image's crops weighted by their area: (N,), float64."""
     found = batch.once(outputs, weights=weights, published=published, build=build)
     return np.array([pooled(several, odds) for several, odds, _ in found])
+
+
+def scored(runner: Network, pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """The same for images (height, width, 3) that are no batch of a scan."""
+    crops = [cut(picture, runner.classifier.look) for picture in pictures]
+    odds, _ = run(runner, [window.pixels for several in crops for window in several])
+    parts = np.split(odds, np.cumsum([len(several) for several in crops])[:-1])
+    return np.array([pooled(several, part) for several, part in zip(crops, parts, strict=True)])
 
 
 def pooled(several: Sequence[Window], odds: np.ndarray) -> float:

@@ -2,7 +2,9 @@
 
 Scores are higher for what looks more generated. The p-values hold on average over calibrations and images, if the image
 were one more photograph of the kind that calibrated (exchangeable with them); nothing is assumed of how scores are spread.
-The limits hold, with confidence, for the one calibration at hand, if its photographs were drawn independently.
+The limits hold, with confidence, for the one calibration at hand, if its photographs were drawn independently; where they
+come in sources, `worth` says how many independent ones each is worth (statistics.clusters), and the limits are as wide as
+with so many.
 """
 
 from __future__ import annotations
@@ -48,7 +50,9 @@ def p_values(scores: np.ndarray, calibration: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(values), np.nan, (1 + _reaching(values, ordered)) / (len(ordered) + 1))
 
 
-def rates(scores: np.ndarray, calibration: np.ndarray, tail: float = 0.05) -> tuple[np.ndarray, np.ndarray]:
+def rates(
+    scores: np.ndarray, calibration: np.ndarray, tail: float = 0.05, worth: float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
     """For each score s the lower and the upper limit of the share of all photographs that score at least s; NaN for NaN.
 
     Each is the one-sided Clopper-Pearson limit with confidence 1 - `tail`. upper <= fpr: flagging every score from s
@@ -60,12 +64,12 @@ def rates(scores: np.ndarray, calibration: np.ndarray, tail: float = 0.05) -> tu
     reaching, unknown = _reaching(values, ordered), np.isnan(values)
     used = np.flatnonzero(np.bincount(reaching.ravel(), minlength=len(ordered) + 1))
     limits = np.empty((2, len(ordered) + 1))  # one for each count: images are many more than counts
-    limits[:, used] = _limits(used, len(ordered), tail)
+    limits[:, used] = _limits(used, len(ordered), tail, worth)
     low, high = (np.where(unknown, np.nan, side[reaching]) for side in limits)
     return low, high
 
 
-def threshold(calibration: np.ndarray, fpr: float, tail: float = 0.05) -> Threshold:
+def threshold(calibration: np.ndarray, fpr: float, tail: float = 0.05, worth: float = 1.0) -> Threshold:
     """The score above which an image is flagged at `fpr`. Raises ValueError if the calibration holds NaN.
 
     The interval has the order statistics as its ends at which `rates` with the same `tail` crosses `fpr`.
@@ -76,8 +80,8 @@ def threshold(calibration: np.ndarray, fpr: float, tail: float = 0.05) -> Thresh
     n = len(falling)
     counts = range(n + 1)  # of photographs that reach a score
     nominal = bisect_right(counts, False, key=lambda count: not at_most((1 + count) / (n + 1), fpr))
-    surely = bisect_right(counts, fpr, key=lambda count: float(_limits(count, n, tail)[1]))
-    perhaps = bisect_right(counts, fpr, key=lambda count: float(_limits(count, n, tail)[0]))
+    surely = bisect_right(counts, fpr, key=lambda count: float(_limits(count, n, tail, worth)[1]))
+    perhaps = bisect_right(counts, fpr, key=lambda count: float(_limits(count, n, tail, worth)[0]))
 
     def place(count: int) -> float | None:
         """The score that at least `count` photographs reach, and fewer exceed."""
@@ -85,12 +89,16 @@ def threshold(calibration: np.ndarray, fpr: float, tail: float = 0.05) -> Thresh
 
     score = place(nominal)
     flagged = 0 if score is None else int(np.count_nonzero(falling > score))
-    low, high = float(_limits(flagged, n, 0.025)[0]), float(_limits(max(0, nominal - 1), n, 0.025)[1])
+    low = float(_limits(flagged, n, 0.025, worth)[0])
+    high = float(_limits(max(0, nominal - 1), n, 0.025, worth)[1])
     return Threshold(fpr, score, (place(perhaps), place(surely)), n, flagged, (low, high), tail)
 
 
 def fewest(fpr: float, tail: float = 0.05) -> int:
-    """How many photographs it takes before any score is surely, with confidence 1 - `tail`, above a threshold at `fpr`."""
+    """How many independent photographs it takes before some score is surely above a threshold at `fpr`.
+
+    With confidence 1 - `tail`.
+    """
     _check("fpr", fpr, 1)
     _check("tail", tail, 0.5)
     least = max(1, math.floor(math.log(tail) / math.log1p(-fpr)))
@@ -119,10 +127,11 @@ def _reaching(scores: np.ndarray, ordered: np.ndarray) -> np.ndarray:
     return np.asarray(len(ordered) - np.searchsorted(ordered, scores, side="left"))
 
 
-def _limits(hits: np.ndarray | int, of: int, tail: float) -> tuple[np.ndarray, np.ndarray]:
+def _limits(hits: np.ndarray | int, of: int, tail: float, worth: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """The lower and the upper Clopper-Pearson limit of a share of which `hits` of `of` were counted, each at `tail`."""
-    low = betaincinv(np.maximum(hits, 1), np.maximum(of - hits + 1, 1), tail)
-    high = betainccinv(hits + 1, np.maximum(of - hits, 1), tail)
+    few, rest = np.asarray(hits) * worth, (of - np.asarray(hits)) * worth
+    low = betaincinv(np.maximum(few, worth), np.maximum(rest + 1, 1), tail)
+    high = betainccinv(few + 1, np.maximum(rest, worth), tail)
     return np.where(np.equal(hits, 0), 0.0, low), np.where(np.equal(hits, of), 1.0, high)
 
 

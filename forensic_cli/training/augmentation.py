@@ -5,6 +5,7 @@ once or twice, WebP, a little blur, noise and tone. `paper` is Community Forensi
 drawn 0 to `repeats` times, all of them in random order.
 """
 
+import math
 import random
 from collections.abc import Callable
 from typing import Literal, get_args
@@ -20,6 +21,8 @@ View = Literal["native", "resized"]
 _KERNELS: tuple[transforms.Kernel, ...] = get_args(transforms.Kernel)[1:]
 _RESIZED = 440 / 384  # short side over crop, as published
 _GROWTH = 1.228
+_ROOMY, _DETAIL, _LEAST = 420, (256, 400), 100  # pixels a side
+_LARGEST = 1 << 24  # pixels of an image that is resampled
 _LONGEST = (
     16  # of a strip that is longer than so many times its breadth only a part is used: it would be enlarged to gigabytes
 )
@@ -41,6 +44,25 @@ def crop(image: np.ndarray, size: int, view: View, augment: Augment, seed: int, 
     if augment == "paper":
         image = paper(image, size, draw, repeats)
     return np.ascontiguousarray(_window(_at_least(image, size), size, size, draw))
+
+
+def met(image: np.ndarray, seed: int) -> np.ndarray:
+    """The whole image, or most of it, as somebody might meet it: cut, resampled, and what `wild` does."""
+    draw = random.Random(seed)  # noqa: S311  no secret
+    height, width = image.shape[:2]
+    if min(height, width) > _ROOMY and draw.random() < 0.5:  # a detail of a large picture
+        side = draw.randint(*_DETAIL)
+        image = _window(image, min(side, height), min(side, width), draw)
+    elif draw.random() < 0.5:
+        share = draw.uniform(0.6, 1)
+        other = min(1, share * draw.uniform(0.85, 1.18))
+        image = _window(image, max(1, round(height * share)), max(1, round(width * other)), draw)
+    if draw.random() < 0.6:
+        factor = max(math.exp(draw.uniform(math.log(0.4), math.log(1.3))), _LEAST / min(image.shape[:2]))
+        height, width = (max(1, round(side * factor)) for side in image.shape[:2])
+        if height * width <= _LARGEST:
+            image = transforms.resize(image, height, width, draw.choice(_KERNELS))
+    return wild(image, draw)
 
 
 def wild(image: np.ndarray, draw: random.Random) -> np.ndarray:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from forensic_cli.datasets import Labelled
+from forensic_cli.profiles import counted
 from forensic_cli.training.measuring import Measured
 from forensic_cli.writing import atomic
 
@@ -34,12 +35,13 @@ def write_card(file: Path, card: Card) -> None:
 
 def _head(card: Card) -> str:
     record, recipe, data = card.record, card.record["recipe"], card.record["data"]
-    return f"""# {recipe["backbone"]}, trained with `forensic train {record["method"]}`
+    lessons = f"for {recipe['steps']:,} steps of {recipe['batch']}, " if "steps" in recipe else ""
+    return f"""# {recipe.get("backbone", "A probe")}, trained with `forensic train {record["method"]}`
 
 Gives the log-odds that an image was generated; higher means more likely generated. A score ranks images and is no verdict:
 below every threshold is not "authentic".
 
-Trained on {data["trained_on"]:,} images for {recipe["steps"]:,} steps of {recipe["batch"]}, from {record["started_from"]}.
+Trained on {data["trained_on"]:,} images, {lessons}from {record["started_from"]}.
 Held out, whole sources at a time, and never trained on: {data["held_out"]:,} images.
 """
 
@@ -48,54 +50,73 @@ def _figures(card: Card) -> str:
     measured = card.measured
     if measured is None:
         return "Nothing was held out, so nothing was measured: no figure could be trusted.\n"
+    known = measured.calibrated
+    rates = known.verdict_thresholds
     rows = []
     for name, one in measured.conditions.items():
-        cells = [_with_interval(one, key) for key in ("auroc", "ap", "tpr_at_fpr_0.01", "tpr_at_fpr_0.05")]
-        over = "; ".join(f"{float(rate):.1%}: {real:.1%} and {fake:.1%}" for rate, (real, fake) in one["over"].items())
-        rows.append([name, *cells, over])
+        cells = [_with_interval(one, key) for key in ("auroc", "tpr_at_fpr_0.05", "tpr_at_fpr_0.01")]
+        over = (f"{real:.1%} and {fake:.1%}" for real, fake in (one["over"][f"{rate:g}"] for rate in rates))
+        rows.append([name, *cells, *over])
     native = measured.conditions["native"]
     control = "not known" if measured.zero_pixel is None else f"{measured.zero_pixel:.3f}"
     worst = sorted(measured.generators, key=lambda row: float(row["auroc"]))[:_WEAKEST]
-    weak = [
-        [one["generator"], str(one["n"]), f"{one['auroc']:.3f}", _share(one, "tpr_at_fpr_0.05", "tpr_interval")]
-        for one in worst
-    ]
+    head = ["files", "AUROC", "recall at 5 % FPR", "recall at 1 % FPR", *(f"verdicts at {rate:.1%}" for rate in rates)]
     return f"""## On sources it never saw
 
-{native["n_real"]:,} photographs, {native["n_generated"]:,} generated images; 95 % intervals over whole sources (bootstrap).
-The last column: photographs and generated images above the threshold of each false-positive rate, set on the native files.
+{counted(native["n_real"], known.sources, known.worth)}, {native["n_generated"]:,} generated images; 95 % intervals over
+whole sources (bootstrap). A verdict at a rate is drawn where, with 95 % confidence over sources, no larger share of the
+photographs scores so high: which photographs and which generated images it calls generated stands in the last columns, at
+thresholds from the native files.
 
-{_table(["files", "AUROC", "AP", "recall at 1 % FPR", "recall at 5 % FPR", "over the thresholds"], rows)}
+{_table(head, rows)}
 {_doubts(card)}A control that sees no pixel, only suffix, size and bytes per pixel, has AUROC {control} on the same split.
 
+By family of generators:
+
+{_table(*_found(measured.families, "family", list(rates)))}
 Where it is weakest, of the held-out generators with five images or more:
 
-{_table(["generator", "images", "AUROC", "recall at 5 % FPR"], weak)}"""
+{_table(*_found(worst, "generator", list(rates)))}"""
+
+
+def _found(rows: Sequence[dict[str, Any]], word: str, rates: Sequence[float]) -> tuple[list[str], list[list[str]]]:
+    """A table of generators: what is in each, and which part a scan calls generated."""
+    cells = [
+        [
+            one[word],
+            str(one["n"]),
+            f"{one['auroc']:.3f}",
+            *(_share(one, f"over_{rate:g}", f"over_{rate:g}_interval") for rate in rates),
+        ]
+        for one in rows
+    ]
+    return [word, "images", "AUROC", *(f"called generated at {rate:.1%}" for rate in rates)], cells
 
 
 def _doubts(card: Card) -> str:
     """What so few images cannot tell."""
     classes = [("photographs", "photograph"), ("generated images", "generated")]
     sources = {words: {item.source for item in card.unseen if item.label == label} for words, label in classes}
-    doubts = [
+    doubts = [f"{doubt}\n" for doubt in card.record.get("doubts", ())]
+    doubts += [
         f"All {words} come from one source, so that the intervals of this table say too little.\n"
         for words, found in sources.items()
         if len(found) < 2
     ]
-    if card.measured and not card.measured.thresholds:
+    if card.measured and not card.measured.calibrated.verdict_thresholds:
         doubts.append("There are too few photographs for a threshold at any false-positive rate.\n")
     return "".join(f"{doubt}\n" for doubt in doubts)
 
 
 def _kinds(card: Card) -> str:
-    if card.measured is None or not card.measured.kinds or not card.measured.thresholds:
+    rates = [f"{rate:g}" for rate in card.measured.calibrated.verdict_thresholds] if card.measured else []
+    if card.measured is None or not card.measured.kinds or not rates:
         return ""
-    rates = [f"{one.fpr:g}" for one in card.measured.thresholds]
     rows = [
         [one["kind"], str(one["n"]), *(_share(one, f"over_{rate}", f"over_{rate}_interval") for rate in rates)]
         for one in card.measured.kinds
     ]
-    head = ["kind of picture", "images", *(f"above the {float(rate):.1%} threshold" for rate in rates)]
+    head = ["kind of picture", "images", *(f"called generated at {float(rate):.1%}" for rate in rates)]
     return "## Wrongly flagged, by kind of picture\n\n" + _table(head, rows)
 
 

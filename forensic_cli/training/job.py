@@ -10,12 +10,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from forensic_cli.datasets import Dataset
     from forensic_cli.detector import Session
+    from forensic_cli.training.division import Division
 
-Watch = Callable[[int, int, float, float, tuple[str, ...]], None]
-"""Told after each step: steps done and in all, the loss, the share of the time spent waiting, what could not be read."""
+Watch = Callable[[int, int, float | None, float, tuple[str, ...]], None]
+"""Told after each step: steps done and in all, the loss, the share of the time spent waiting, what could not be read.
+
+Where images are looked at before anything is learnt, there is no loss, and the steps are images."""
 
 CHECKPOINT = "checkpoint.pt"
 """The file in the model folder from which a training that was interrupted goes on."""
+
+
+RECORD = "training.json"
+"""What a trainer writes down of how to do it again (schema forensic/training/1); the model card is made of it."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +30,7 @@ class TrainingJob:
     """One training as a user asked for it.
 
     `options` is the detector's `Training`. `steps` and `batch_size` are None where the user left them to the recipe.
-    `holdout` is the share of the images, whole sources at a time, that are never trained on. `say` tells a person a line.
+    `division` says which images of the data set are trained on and which never. `say` tells a person a line.
     """
 
     method: str
@@ -33,7 +40,7 @@ class TrainingJob:
     session: Session
     steps: int | None
     batch_size: int | None
-    holdout: float
+    division: Division
     workers: int
     command: str
     watch: Watch

@@ -1,10 +1,10 @@
-"""What a trained classifier does on images it never saw: scores under a few conditions, and tables of them."""
+"""What a trained detector does on images it never saw: scores under a few conditions, and tables of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import PurePath
@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 
 from forensic_cli import __version__, images, transforms
-from forensic_cli.classifier import Threshold
 from forensic_cli.datasets import Labelled, content
+from forensic_cli.datasets.families import family
 from forensic_cli.datasets.labelled import HANDMADE
+from forensic_cli.detector import Batch, Detector
 from forensic_cli.errors import ForensicError, TrainingError
-from forensic_cli.features.networks import Network, pooled, run
-from forensic_cli.features.windows import cut
 from forensic_cli.formats import NotAnImage
 from forensic_cli.profiles import Calibrated, Profile, Sample
 from forensic_cli.records import ImageRef, MethodUse
@@ -35,37 +34,44 @@ CONDITIONS: dict[str, Transform] = {
     "jpeg:70": partial(transforms.jpeg, quality=70),
     "halved, jpeg:85": lambda image: transforms.jpeg(transforms.halve(image), 85),
 }
-RATES = (0.001, 0.01, 0.05, 0.1)
+SCHEMA = "forensic/measured/2"
 _TOLD = (0.01, 0.05)  # FPRs at which TPRs are told
 _TOGETHER = 16
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a network did on images from sources it never saw. `scores` are those of the images as they are."""
+    """What a detector did on images from sources it never saw. `scores`, `unlike`: of the images as they are, (N,).
 
-    thresholds: tuple[Threshold, ...]
+    `calibrated`: what the photographs among them scored, by which a scan draws its verdicts.
+    """
+
+    calibrated: Calibrated
     conditions: dict[str, dict[str, Any]]
+    families: list[dict[str, Any]]
     generators: list[dict[str, Any]]
     kinds: list[dict[str, Any]]
     zero_pixel: float | None
     items: Sequence[Labelled]
     scores: np.ndarray
+    unlike: np.ndarray | None
 
     def to_json(self) -> dict[str, Any]:
+        known = self.calibrated
         return {
-            "thresholds": [asdict(one) for one in self.thresholds],
+            "schema": SCHEMA,
+            "photographs": {"number": len(known.photographs), "sources": known.sources, "worth": known.worth},
+            "thresholds": {f"{rate:g}": score for rate, score in known.verdict_thresholds.items()},
             "zero_pixel_auroc": self.zero_pixel,
             "conditions": self.conditions,
+            "families": self.families,
             "generators": self.generators,
             "kinds": self.kinds,
         }
 
     def profile(self, method: str, command: str, seed: int) -> Profile:
-        """The scores of the photographs, from which a scan's verdicts are drawn; to lie beside the weights."""
-        real, _ = _split(self.items, self.scores)
-        use = MethodUse(method, "forensic-cli", __version__, {}, ())
-        sources = sorted({self.items[one].source for one in real})
+        """The scores of the photographs, to lie beside the weights."""
+        photographs, generated = ([self.items[one] for one in some] for some in _split(self.items, self.scores))
         return Profile(
             forensic=__version__,
             made=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -73,33 +79,43 @@ class Measured:
             seed=seed,
             device=None,
             dtype=None,
-            photographs=Sample.of(list(_refs([self.items[one] for one in real])), 0, sources),
-            generated=None,
-            methods={method: Calibrated.of(use, np.round(self.scores[real], 4), beside=True)},
+            photographs=Sample.of(_refs(photographs), 0, sorted({item.source for item in photographs})),
+            generated=Sample.of(_refs(generated), 0, sorted({item.source for item in generated})),
+            methods={method: self.calibrated},
         )
 
 
-def measure(network: Network, known: Sequence[Labelled], unseen: Sequence[Labelled]) -> Measured:
+def measure(detector: Detector, use: MethodUse, known: Sequence[Labelled], unseen: Sequence[Labelled]) -> Measured:
     """Everything a model card tells. `known` was trained on and serves the zero-pixel control alone.
 
     Raises TrainingError if no photograph, or no generated image, could be scored.
     """
-    scores = {name: score(network, unseen, transform) for name, transform in CONDITIONS.items()}
-    native = scores["native"]
+    scored = {name: score(detector, unseen, transform) for name, transform in CONDITIONS.items()}
+    native, unlike = scored["native"]
     real, generated = _split(unseen, native)
     for some, words in ((real, "photographs"), (generated, "generated images")):
         if not len(some):
             raise TrainingError(f"none of the {words} held out could be read and scored, so nothing can be measured")
-    limits = thresholds(native[real])
+    calibrated = Calibrated.of(
+        use,
+        np.round(native[real], 4),
+        np.round(native[generated], 4),
+        beside=True,
+        sources=[unseen[one].source for one in real],
+        unlike=None if unlike is None else np.round(unlike[real], 4).tolist(),
+    )
+    limits = calibrated.verdict_thresholds
     control = zero_pixel(_outside(known), _outside([unseen[one] for one in (*real, *generated)]))
     return Measured(
-        thresholds=limits,
-        conditions={name: table(unseen, some, limits) for name, some in scores.items()},
-        generators=by_generator(unseen, native),
+        calibrated=calibrated,
+        conditions={name: table(unseen, some, limits) for name, (some, _) in scored.items()},
+        families=by_generator(unseen, native, limits, "family", family),
+        generators=by_generator(unseen, native, limits),
         kinds=by_kind(unseen, native, limits),
         zero_pixel=None if np.isnan(control) else control,
         items=unseen,
         scores=native,
+        unlike=unlike,
     )
 
 
@@ -126,72 +142,82 @@ def _refs(items: Iterable[Labelled]) -> Iterator[ImageRef]:
         yield ImageRef(item.path, images.digest(data), len(data), header.format, header.width, header.height)
 
 
-def score(network: Network, items: Sequence[Labelled], transform: Transform = CONDITIONS["native"]) -> np.ndarray:
-    """Log-odds of each image after `transform`, NaN where it cannot be read: (N,)."""
-    found = np.full(len(items), np.nan)
+def score(
+    detector: Detector, items: Sequence[Labelled], transform: Transform = CONDITIONS["native"]
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """The score of each image after `transform`, and how unlike a photograph it is if the detector tells: (N,) each.
+
+    NaN where it cannot be read.
+    """
+    found, unlike = np.full(len(items), np.nan), np.full(len(items), np.nan)
     with ThreadPoolExecutor(2) as pool:
         for start in range(0, len(items), _TOGETHER):
             loaded = list(pool.map(partial(_load, transform=transform), items[start : start + _TOGETHER]))
-            several = [cut(image, network.classifier.look) for image in loaded if image is not None]
-            odds, _ = run(network, [window.pixels for windows in several for window in windows])
-            parts = np.split(odds, np.cumsum([len(windows) for windows in several])[:-1])
-            places = [start + index for index, image in enumerate(loaded) if image is not None]
-            for place, windows, part in zip(places, several, parts, strict=False):
-                found[place] = pooled(windows, part)
-    return found
+            places = [start + index for index, one in enumerate(loaded) if one is not None]
+            pairs = [one for one in loaded if one is not None]
+            if not pairs:
+                continue
+            batch = Batch(detector.session, [ref for ref, _ in pairs], [image for _, image in pairs])
+            for place, finding in zip(places, detector.examine(batch), strict=True):
+                found[place] = np.nan if finding.score is None else finding.score
+                unlike[place] = np.nan if finding.unlike is None else finding.unlike
+    return found, None if np.isnan(unlike).all() else unlike
 
 
-def _load(item: Labelled, transform: Transform) -> np.ndarray | None:
+def _load(item: Labelled, transform: Transform) -> tuple[ImageRef, np.ndarray] | None:
     try:
         data = content(item)
-        return transform(images.decode(data, images.probe(data)))
+        header = images.probe(data)
+        image = transform(images.decode(data, header))
     except (ForensicError, NotAnImage, OSError):
         return None
+    height, width = image.shape[:2]
+    return ImageRef(item.path, images.digest(data), len(data), header.format, width, height), image
 
 
-def thresholds(photographs: np.ndarray) -> tuple[Threshold, ...]:
-    """Where a share of the photographs lies above, for each rate that so many can show."""
-    count = len(photographs)
-    return tuple(Threshold(rate, ranking.threshold_at(photographs, rate), count) for rate in RATES if count * rate >= 1)
-
-
-def table(items: Sequence[Labelled], scores: np.ndarray, limits: Sequence[Threshold]) -> dict[str, Any]:
+def table(items: Sequence[Labelled], scores: np.ndarray, limits: Mapping[float, float]) -> dict[str, Any]:
     """AUROC, AP and TPR with intervals over whole sources; what was made by hand is left out.
 
-    `over` is the share of photographs and of generated images above each threshold of the native images.
+    `over` is the share of photographs and of generated images that a scan calls generated, at each rate in `limits`.
     """
     real, generated = _split(items, scores)
     found: dict[str, Any] = {}
     of = [Scored(scores[some], [items[index].source for index in some]) for some in (real, generated)]
     for name, one in bootstrap(of[0], {"": of[1]}, _TOLD)[""].items():
         found |= {name: one.value, f"{name}_interval": list(one.interval)}
-    over = {f"{one.fpr:g}": [float(np.mean(scores[some] > one.score)) for some in (real, generated)] for one in limits}
+    over = {
+        f"{rate:g}": [float(np.mean(scores[some] > limit)) for some in (real, generated)] for rate, limit in limits.items()
+    }
     return found | {"n_real": len(real), "n_generated": len(generated), "over": over}
 
 
-def by_generator(items: Sequence[Labelled], scores: np.ndarray) -> list[dict[str, Any]]:
-    """AUROC against all photographs, and the share above the photographs' 5 % threshold, for each generator."""
+def by_generator(
+    items: Sequence[Labelled],
+    scores: np.ndarray,
+    limits: Mapping[float, float],
+    word: str = "generator",
+    name: Callable[[str], str] = str,
+) -> list[dict[str, Any]]:
+    """AUROC against all photographs for each generator, and the share that a scan calls generated at each rate.
+
+    `name` makes of a generator what it is grouped by, which the rows call `word`.
+    """
     real, generated = _split(items, scores)
-    limit = ranking.threshold_at(scores[real], 0.05)
     rows = []
-    for name, some in shares.grouped((items[index].generator or items[index].source, index) for index in generated):
-        hits = int((scores[some] > limit).sum())
-        rows.append(
-            {
-                "generator": name,
-                "n": len(some),
-                "auroc": ranking.auroc(scores[real], scores[some]),
-                "tpr_at_fpr_0.05": hits / len(some),
-                "tpr_interval": list(clopper_pearson(hits, len(some))),
-            }
-        )
+    named = ((name(items[index].generator or items[index].source), index) for index in generated)
+    for group, some in shares.grouped(named):
+        row = {word: group, "n": len(some), "auroc": ranking.auroc(scores[real], scores[some])}
+        for rate, limit in limits.items():
+            hits = int((scores[some] > limit).sum())
+            row |= {f"over_{rate:g}": hits / len(some), f"over_{rate:g}_interval": list(clopper_pearson(hits, len(some)))}
+        rows.append(row)
     return rows
 
 
-def by_kind(items: Sequence[Labelled], scores: np.ndarray, limits: Sequence[Threshold]) -> list[dict[str, Any]]:
-    """How many of each kind of picture that is not generated lie above each threshold."""
+def by_kind(items: Sequence[Labelled], scores: np.ndarray, limits: Mapping[float, float]) -> list[dict[str, Any]]:
+    """How many of each kind of picture that is not generated a scan calls so, at each rate."""
     others = [index for index, item in enumerate(items) if not item.generated and np.isfinite(scores[index])]
-    return shares.over([items[index].kind for index in others], scores[others], {one.fpr: one.score for one in limits})
+    return shares.over([items[index].kind for index in others], scores[others], dict(limits))
 
 
 def _split(items: Sequence[Labelled], scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

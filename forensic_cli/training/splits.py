@@ -94,6 +94,19 @@ def holdout(items: Sequence[Labelled], share: float, seed: int = 0, by: By = "so
     return answer
 
 
+def lone_groups(items: Sequence[Labelled], by: By = "source") -> dict[str, list[str]]:
+    """The classes ("photographs") whose images are all in one group, each with its sources; nothing of them can be held
+    out whole. Classes with fewer than two images are not among them."""
+    groups = _groups(items, by, 0)
+    found = {}
+    for one, words in _CLASSES.items():
+        having = [group for group in groups if one in _classes(group.numbers)]
+        sources = [items[row].source for group in having for row in group.rows if items[row].generated == one]
+        if len(having) == 1 and len(sources) > 1:
+            found[words] = sorted(set(sources))
+    return found
+
+
 def _groups(items: Sequence[Labelled], by: By, seed: int) -> list[_Group]:
     """In an order that depends on their names and the seed alone."""
     names = _joined({(item.source, item.generator if by == "generator" else "") for item in items})

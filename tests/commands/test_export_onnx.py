@@ -2,16 +2,19 @@
 
 import json
 
+import numpy as np
 import pytest
 import timm
 import torch
 from safetensors.torch import save_file
 
 from forensic_cli import images
-from forensic_cli.classifier import Classifier, Look, Threshold
+from forensic_cli.classifier import Classifier, Look
 from forensic_cli.cli import run
 from forensic_cli.engine import devices
 from forensic_cli.engine.examining import Runtime
+from forensic_cli.profiles import Calibrated, Profile, Sample
+from forensic_cli.records import MethodUse
 from forensic_cli.status import Status
 
 cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
@@ -30,9 +33,13 @@ def model(tmp_path_factory):
     body = timm.create_model("test_vit", num_classes=1, img_size=32)
     folder = tmp_path_factory.mktemp("model")
     save_file(body.state_dict(), folder / "model.safetensors")
-    thresholds = (Threshold(0.01, 0.0, 300),)
-    classifier = Classifier("test_vit", Look(32, resize=40), settings=(("img_size", 32),), thresholds=thresholds)
+    classifier = Classifier("test_vit", Look(32, resize=40), settings=(("img_size", 32),))
     (folder / "config.json").write_text(json.dumps(classifier.to_json()))
+    use = MethodUse("commfor", "forensic-cli", "0.1", {}, ())
+    known = Calibrated.of(use, np.linspace(-1, 0, 300), beside=True)
+    sample = Sample.of([], 0, ["photos"])
+    profile = Profile("0.1", "2026-01-01", "forensic", 0, None, None, sample, None, {"commfor": known})
+    profile.write(folder / "calibration.json")
     return folder
 
 
@@ -86,8 +93,9 @@ def test_what_is_printed(model, photo_folder, tmp_path, capfd):
         (precision, str(batch), "3") for precision in ("fp32", "int8") for batch in (1, 2, 7, 32)
     ]
     assert lines[10].startswith("threshold 0.0000 (FPR 0.01): ")
-    assert lines[11].startswith(f"{path} (")
-    assert lines[11].endswith(f" and {tmp_path / 'small.parity.json'} are written")
+    assert [line.split("FPR ")[1].partition(")")[0] for line in lines[10:13]] == ["0.01", "0.05", "0.1"]
+    assert lines[13].startswith(f"{path} (")
+    assert lines[13].endswith(f" and {tmp_path / 'small.parity.json'} are written")
     assert path.stat().st_size < 0.6 * (model / "model.safetensors").stat().st_size
 
 

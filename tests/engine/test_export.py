@@ -14,7 +14,7 @@ from PIL import Image
 from scipy.stats import spearmanr
 
 from forensic_cli import __version__
-from forensic_cli.classifier import Classifier, Look, Threshold
+from forensic_cli.classifier import Classifier, Look
 from forensic_cli.detector import Session
 from forensic_cli.engine.exporting import delivery
 from forensic_cli.engine.exporting.delivery import deliver
@@ -33,6 +33,9 @@ USE = MethodUse(
 )
 
 
+LIMITS = {0.05: 0.1, 0.01: 99.0}
+
+
 def scorer(name, look, **settings):
     """A random network whose scores differ from picture to picture: as timm makes it, it would hardly look at them."""
     torch.manual_seed(0)
@@ -40,7 +43,7 @@ def scorer(name, look, **settings):
     for parameter in body.parameters():
         if parameter.ndim > 1:
             parameter.data *= 1.5
-    classifier = Classifier(name, look, thresholds=(Threshold(0.05, 0.1, 300), Threshold(0.01, 99.0, 300)))
+    classifier = Classifier(name, look)
     return Scorer(body.eval().requires_grad_(False), classifier).eval(), classifier
 
 
@@ -58,7 +61,9 @@ def lite(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(delivery, "written", lambda *_: onnx.load_from_string(content))
         done = {
-            precision: deliver(module, classifier, USE, few(classifier.look), folder / f"{precision}.onnx", precision)
+            precision: deliver(
+                module, classifier, USE, few(classifier.look), folder / f"{precision}.onnx", precision, LIMITS
+            )
             for precision in ("fp32", "fp16", "int8")
         }
     return module, classifier, done
@@ -243,8 +248,7 @@ def test_thresholds_are_looked_at_again():
     shown = Pictures("made up", [[small, large], [small], [small], [small]])
     old = np.array([4.0, 0.0, 0.5, 2.0, 3.0])  # of the pictures: 1, 0.5, 2, 3
     new = np.array([2.0, 0.0, 1.5, 2.0, 3.0])  # 0.5, 1.5, 2, 3
-    thresholds = (Threshold(0.05, 1.0, 9), Threshold(0.01, 2.5, 9), Threshold(0.001, 7.0, 9), Threshold(0.5, -7.0, 9))
-    found = crossings("int8", thresholds, shown, old, new)
+    found = crossings("int8", {0.05: 1.0, 0.01: 2.5, 0.001: 7.0, 0.5: -7.0}, shown, old, new)
     assert [one.changed for one in found] == [0.5, 0.0, 0.0, 0.0]
     assert [one.same_quantile for one in found] == [1.5, 2.5, None, None]
 

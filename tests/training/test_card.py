@@ -8,10 +8,13 @@ import pytest
 from PIL import Image
 
 from forensic_cli.datasets import Labelled
+from forensic_cli.datasets.families import family
+from forensic_cli.profiles import Calibrated
+from forensic_cli.records import MethodUse
 from forensic_cli.training.card import Card, write_card
 from forensic_cli.training.curves import draw_curves
 from forensic_cli.training.fitting import State
-from forensic_cli.training.measuring import Measured, by_generator, by_kind, table, thresholds
+from forensic_cli.training.measuring import Measured, by_generator, by_kind, table
 
 
 def some(count, source, generator="", kind="photograph", licence="CC0"):
@@ -40,10 +43,25 @@ RECORD = {
 @pytest.fixture(scope="module")
 def measured():
     scores = np.random.default_rng(0).normal(0, 1, len(UNSEEN)) + [2.0 * one.generated for one in UNSEEN]
-    limits = thresholds(scores[:120])
-    conditions = {"native": table(UNSEEN, scores, limits), "jpeg:70": table(UNSEEN, scores / 2, limits)}
-    kinds = by_kind(UNSEEN, scores, limits)
-    return Measured(limits, conditions, by_generator(UNSEEN, scores), kinds, 0.731, UNSEEN, scores)
+    return figures(UNSEEN, scores, {"native": scores, "jpeg:70": scores / 2}, 0.731)
+
+
+def figures(items, scores, conditions, control):
+    use = MethodUse("commfor.lite", "forensic-cli", "0", {}, ())
+    real = [number for number, one in enumerate(items) if one.label == "photograph"]
+    calibrated = Calibrated.of(use, scores[real], beside=True, sources=[items[one].source for one in real])
+    limits = calibrated.verdict_thresholds
+    return Measured(
+        calibrated=calibrated,
+        conditions={name: table(items, some, limits) for name, some in conditions.items()},
+        families=by_generator(items, scores, limits, "family", family),
+        generators=by_generator(items, scores, limits),
+        kinds=by_kind(items, scores, limits),
+        zero_pixel=control,
+        items=items,
+        scores=scores,
+        unlike=None,
+    )
 
 
 def written(tmp_path, measured, record=RECORD, known=KNOWN, unseen=UNSEEN):
@@ -86,8 +104,9 @@ def test_every_condition_with_its_intervals(tmp_path, measured):
     assert found[0][1] == f"{native['auroc']:.3f} ({low:.3f} to {high:.3f})"
     assert len(found[0]) == 6
     real, fake = native["over"]["0.05"]
-    assert f"5.0%: {real:.1%} and {fake:.1%}" in found[0][5]
-    assert "120 photographs, 60 generated images" in text
+    assert found[0][4] == f"{real:.1%} and {fake:.1%}"
+    assert "120 photographs" in text
+    assert "60 generated images" in text
     assert "AUROC 0.731" in text
 
 
@@ -100,8 +119,8 @@ def test_the_weakest_generators_come_first(tmp_path, measured):
 def test_wrongly_flagged_by_kind(tmp_path, measured):
     found = rows(written(tmp_path, measured), "kind of picture")
     assert [(row[0], row[1]) for row in found] == [("photograph", "120"), ("handmade: comic", "9")]
-    assert len(found[0]) == 2 + len(measured.thresholds)
-    assert found[0][-1].startswith("10.0% (")
+    assert len(found[0]) == 2 + len(measured.calibrated.verdict_thresholds)
+    assert float(found[0][-1].partition("%")[0]) <= 10
 
 
 def test_how_to_make_it_again(tmp_path, measured):
@@ -132,11 +151,9 @@ def test_names_that_are_no_text_are_written_all_the_same(tmp_path, measured):
 def test_thresholds_that_so_few_cannot_show_are_left_out(tmp_path):
     few = [*some(4, "a"), *some(6, "g", "g", "generated")]
     scores = np.arange(10.0)
-    measured = Measured(
-        (), {"native": table(few, scores, ())}, by_generator(few, scores), by_kind(few, scores, ()), None, few, scores
-    )
-    text = written(tmp_path, measured, unseen=few)
-    assert rows(text, "files")[0][5] == ""
+    text = written(tmp_path, figures(few, scores, {"native": scores}, None), unseen=few)
+    assert len(rows(text, "files")[0]) == 4
+    assert "There are too few photographs for a threshold" in text
     assert "AUROC not known" in text
 
 

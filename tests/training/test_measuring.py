@@ -10,24 +10,33 @@ from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score, roc_auc_score
 from training_pictures import grain
 
-from forensic_cli import profiles
-from forensic_cli.classifier import Classifier, Look, Threshold
+from forensic_cli import Detector, Session, profiles
 from forensic_cli.datasets import Labelled
+from forensic_cli.datasets.families import family
 from forensic_cli.errors import TrainingError
-from forensic_cli.features.windows import cut
-from forensic_cli.training.measuring import CONDITIONS, by_generator, by_kind, measure, score, table, thresholds
+from forensic_cli.records import MethodUse
+from forensic_cli.training.measuring import CONDITIONS, by_generator, by_kind, measure, score, table
 
 
-class Grey:
-    """Its answer is the mean of the crop, in grey levels less 128."""
-
-    provider = "test"
+class Grey(Detector):
+    """Its answer is the mean of the image, in grey levels less 128."""
 
     def __init__(self):
-        self.classifier = Classifier("grey", Look(32, crops=5, whole=True, pad="mirror"))
+        super().__init__(Session())
 
-    def __call__(self, crops):
-        return crops.mean(axis=(1, 2, 3), dtype=np.float64).astype(np.float32) - 128, None
+    def score(self, batch):
+        return [image.mean() - 128 for image in batch.images]
+
+
+class Unlike(Grey):
+    """The same, and it takes what is bright for no photograph."""
+
+    def unlike(self, batch):
+        return [float(image.max()) for image in batch.images]
+
+
+USE = MethodUse("grey", "forensic-grey", "1.0", {}, ())
+LIMITS = {0.05: 33.5, 0.01: 40.0}
 
 
 def item(path, kind="photograph", source="s", generator=""):
@@ -51,17 +60,22 @@ def unseen(tmp_path):
     return items + [grey_file(tmp_path, 300 + n, 200, kind="handmade: comic", source="comics") for n in range(12)]
 
 
-def test_each_image_gets_the_score_of_its_crops(tmp_path):
-    network = Grey()
+def test_each_image_gets_the_score_of_the_detector(tmp_path):
     items = []
     for number, shape in enumerate([(32, 32), (40, 90), (100, 80), (7, 50), (200, 33)] * 7):
         Image.fromarray(grain(*shape, number)).save(tmp_path / f"{number}.png")
         items.append(item(tmp_path / f"{number}.png"))
-    found = score(network, items)
-    for one, value in zip(items, found, strict=True):
-        crops = cut(np.asarray(Image.open(one.path)), network.classifier.look)
-        means = [crop.pixels.mean() - 128 for crop in crops]
-        assert value == pytest.approx(np.average(means, weights=[crop.area for crop in crops]), abs=1e-3)
+    found, unlike = score(Grey(), items)
+    assert unlike is None
+    assert found == pytest.approx([np.asarray(Image.open(one.path)).mean() - 128 for one in items])
+
+
+def test_what_is_unlike_photographs_is_told_beside_the_score(tmp_path):
+    items = [grey_file(tmp_path, n, 10 * n) for n in range(5)]
+    Path(items[1].path).write_bytes(b"broken")
+    _, unlike = score(Unlike(), items)
+    assert unlike[[0, 2, 3, 4]].tolist() == [0, 20, 30, 40]
+    assert np.isnan(unlike[1])
 
 
 @pytest.mark.parametrize("number", [1, 15, 16, 17, 40])
@@ -70,15 +84,15 @@ def test_what_cannot_be_read_has_no_score_and_takes_nobody_with_it(tmp_path, num
     bad = [n for n in range(number) if n % 3 == 1]
     for n in bad:
         Path(items[n].path).write_bytes(b"broken" if n % 2 else b"")
-    found = score(Grey(), items)
+    found, _ = score(Grey(), items)
     assert np.flatnonzero(np.isnan(found)).tolist() == bad
     assert [found[n] for n in range(number) if n not in bad] == [3 * n - 128 for n in range(number) if n not in bad]
 
 
 def test_of_nothing_there_are_no_scores(tmp_path):
-    assert score(Grey(), []).shape == (0,)
+    assert score(Grey(), [])[0].shape == (0,)
     (tmp_path / "x.png").write_bytes(b"")
-    assert np.isnan(score(Grey(), [item(tmp_path / "x.png")])).all()
+    assert np.isnan(score(Grey(), [item(tmp_path / "x.png")])[0]).all()
 
 
 def test_the_conditions_are_what_they_are_called(tmp_path):
@@ -93,23 +107,8 @@ def test_the_conditions_are_what_they_are_called(tmp_path):
 
 def test_an_image_too_long_for_jpeg_has_no_score_there(tmp_path):
     one = grey_file(tmp_path, 0, 50, size=(66_000, 1))
-    assert score(Grey(), [one])[0] == pytest.approx(50 - 128)
-    assert np.isnan(score(Grey(), [one], CONDITIONS["jpeg:90"])[0])
-
-
-@pytest.mark.parametrize(
-    ("count", "rates"),
-    [(5, []), (10, [0.1]), (19, [0.1]), (20, [0.05, 0.1]), (100, [0.01, 0.05, 0.1]), (999, [0.01, 0.05, 0.1])],
-)
-def test_a_threshold_needs_as_many_photographs_as_its_rate_asks_for(count, rates):
-    scores = np.random.default_rng(0).permutation(count).astype(float)
-    found = thresholds(scores)
-    assert [one.fpr for one in found] == rates
-    for one in found:
-        assert one.photographs == count
-        assert np.mean(scores > one.score) <= one.fpr
-        assert np.mean(scores > one.score - 1) > one.fpr - 1 / count
-    assert [one.fpr for one in thresholds(np.arange(1000.0))] == [0.001, 0.01, 0.05, 0.1]
+    assert score(Grey(), [one])[0][0] == pytest.approx(50 - 128)
+    assert np.isnan(score(Grey(), [one], CONDITIONS["jpeg:90"])[0][0])
 
 
 def classes(items, scores):
@@ -119,15 +118,15 @@ def classes(items, scores):
 
 
 def test_the_table_agrees_with_scikit_learn_and_leaves_out_what_was_made_by_hand(unseen):
-    scores = score(Grey(), unseen)
+    scores, _ = score(Grey(), unseen)
     scores[[3, 130]] = np.nan
-    limits = (Threshold(0.05, float(np.sort(scores[:120][np.isfinite(scores[:120])])[-6]), 119), Threshold(0.5, 0.0, 119))
+    limits = {0.05: float(np.sort(scores[:120][np.isfinite(scores[:120])])[-6]), 0.5: 0.0}
     found = table(unseen, scores, limits)
     assert found["auroc"] == pytest.approx(roc_auc_score(*classes(unseen, scores)))
     assert found["ap"] == pytest.approx(average_precision_score(*classes(unseen, scores)))
     assert (found["n_real"], found["n_generated"]) == (119, 59)
     real, generated = scores[:120], scores[120:180]
-    for rate, limit in (("0.05", limits[0].score), ("0.5", 0.0)):
+    for rate, limit in (("0.05", limits[0.05]), ("0.5", 0.0)):
         expected = [np.sum(real > limit) / 119, np.sum(generated > limit) / 59]
         assert found["over"][rate] == pytest.approx(expected)
     for name in ("auroc", "ap", "tpr_at_fpr_0.01", "tpr_at_fpr_0.05"):
@@ -137,14 +136,14 @@ def test_the_table_agrees_with_scikit_learn_and_leaves_out_what_was_made_by_hand
 
 
 def test_each_generator_against_all_photographs(unseen):
-    scores = score(Grey(), unseen)
+    scores, _ = score(Grey(), unseen)
     few = [n for n in range(120, 180) if unseen[n].generator == "g3"][4:]  # leave it four images
     items = [one for n, one in enumerate(unseen) if n not in few]
     scores = np.delete(scores, few)
-    rows = {row["generator"]: row for row in by_generator(items, scores)}
-    assert list(rows) == ["g0", "g1", "g2", "(all others)"]
     real = scores[:120]
     limit = np.sort(real)[-7]  # six of 120 are five per cent
+    rows = {row["generator"]: row for row in by_generator(items, scores, {0.05: limit})}
+    assert list(rows) == ["g0", "g1", "g2", "(all others)"]
     for name, row in rows.items():
         own = [
             n for n, one in enumerate(items) if one.generator == name or (name == "(all others)" and one.generator == "g3")
@@ -153,14 +152,14 @@ def test_each_generator_against_all_photographs(unseen):
         expected = roc_auc_score([0] * 120 + [1] * len(own), [*real, *scores[own]])
         assert row["auroc"] == pytest.approx(expected)
         hits = int(np.sum(scores[own] > limit))
-        assert row["tpr_at_fpr_0.05"] == hits / len(own)
+        assert row["over_0.05"] == hits / len(own)
         interval = binomtest(hits, len(own)).proportion_ci(method="exact")
-        assert row["tpr_interval"] == pytest.approx([interval.low, interval.high], abs=1e-6)
+        assert row["over_0.05_interval"] == pytest.approx([interval.low, interval.high], abs=1e-6)
 
 
 def test_generated_images_without_a_generator_go_by_their_source():
     items = [item("a", source="x") for _ in range(5)] + [item("b", "generated", "blog") for _ in range(5)]
-    assert [row["generator"] for row in by_generator(items, np.arange(10.0))] == ["blog"]
+    assert [row["generator"] for row in by_generator(items, np.arange(10.0), {})] == ["blog"]
 
 
 def test_each_kind_of_picture_that_is_not_generated():
@@ -170,7 +169,7 @@ def test_each_kind_of_picture_that_is_not_generated():
     items = [item(str(n), kind) for n, kind in enumerate(kinds)]
     scores = np.arange(60.0)
     scores[0] = np.nan
-    rows = by_kind(items, scores, [Threshold(0.05, 33.5, 30), Threshold(0.01, 40.0, 30)])
+    rows = by_kind(items, scores, LIMITS)
     assert [(row["kind"], row["n"]) for row in rows] == [
         ("photograph", 29),
         ("handmade: comic", 10),
@@ -186,20 +185,24 @@ def test_each_kind_of_picture_that_is_not_generated():
 def test_everything_that_is_measured(tmp_path, unseen):
     known = [grey_file(tmp_path, 400 + n, 5, suffix="jpg", source="k") for n in range(40)]
     known += [grey_file(tmp_path, 500 + n, 5, kind="generated", source="k2", generator="k2") for n in range(40)]
-    found = measure(Grey(), known, unseen)
+    found = measure(Unlike(), USE, known, unseen)
     assert list(found.conditions) == list(CONDITIONS)
-    scores = score(Grey(), unseen)
+    scores, _ = score(Grey(), unseen)
     assert np.array_equal(found.scores, scores)
-    assert found.thresholds == thresholds(scores[:120])
-    assert [one.fpr for one in found.thresholds] == [0.01, 0.05, 0.1]
-    assert found.conditions["native"] == table(unseen, scores, found.thresholds)
-    assert found.conditions["native"]["over"]["0.1"][0] == 0.1
-    assert found.generators == by_generator(unseen, scores)
-    assert found.kinds == by_kind(unseen, scores, found.thresholds)
+    limits = found.calibrated.verdict_thresholds
+    assert list(limits) == [0.05, 0.1]  # 120 photographs cannot show 1 %
+    assert found.conditions["native"] == table(unseen, scores, limits)
+    for rate, limit in limits.items():
+        over, _ = found.conditions["native"]["over"][f"{rate:g}"]
+        assert over == np.mean(scores[:120] > limit) < rate  # a verdict is drawn with confidence
+    assert found.generators == by_generator(unseen, scores, limits)
+    assert found.families == by_generator(unseen, scores, limits, "family", family)
+    assert found.kinds == by_kind(unseen, scores, limits)
     assert {row["kind"]: row["n"] for row in found.kinds} == {"photograph": 120, "handmade: comic": 12}
     assert found.zero_pixel == 0.5  # jpg against png while it learnt, png alone among the unseen
     text = json.loads(json.dumps(found.to_json(), allow_nan=False))
-    assert set(text) == {"thresholds", "zero_pixel_auroc", "conditions", "generators", "kinds"}
+    assert text["photographs"] == {"number": 120, "sources": 6, "worth": found.calibrated.worth}
+    assert list(text["thresholds"]) == ["0.05", "0.1"]
 
 
 def test_the_control_sees_the_outside_of_the_files(tmp_path):
@@ -210,19 +213,21 @@ def test_the_control_sees_the_outside_of_the_files(tmp_path):
 
     known, unseen = some(0), some(100)
     Path(known[0].path).write_bytes(b"")
-    found = measure(Grey(), known, unseen)
+    found = measure(Grey(), USE, known, unseen)
     assert found.conditions["native"]["auroc"] == 0.5
     assert found.zero_pixel == 1.0
-    assert measure(Grey(), known[:30], unseen).zero_pixel is None
+    assert measure(Grey(), USE, known[:30], unseen).zero_pixel is None
 
 
 def test_the_scores_of_photographs_are_kept_for_calibration(unseen, tmp_path):
-    scores = score(Grey(), unseen)
-    measure(Grey(), unseen, unseen).profile("grey", "forensic train grey", 7).write(tmp_path / "calibration.json")
+    scores, _ = score(Grey(), unseen)
+    measure(Unlike(), USE, unseen, unseen).profile("grey", "forensic train grey", 7).write(tmp_path / "calibration.json")
     found = profiles.read(tmp_path / "calibration.json")
     assert list(found.methods["grey"].photographs) == sorted(round(float(one), 4) for one in scores[:120])
     assert found.photographs.origin == tuple(f"camera {n}" for n in range(6))
-    assert (found.photographs.number, found.seed) == (120, 7)
+    assert (found.photographs.number, found.generated.number, found.seed) == (120, 60, 7)
+    assert found.methods["grey"].unlike == tuple(float(grey) for grey in range(10, 130))
+    assert (found.methods["grey"].distribution, found.methods["grey"].version) == ("forensic-grey", "1.0")
 
 
 @pytest.mark.parametrize(("lost", "words"), [(False, "photographs"), (True, "generated images")])
@@ -232,15 +237,15 @@ def test_where_a_class_cannot_be_read_nothing_is_measured(tmp_path, lost, words)
         if one.generated == lost:
             Path(one.path).write_bytes(b"broken")
     with pytest.raises(TrainingError) as caught:
-        measure(Grey(), items, items)
+        measure(Grey(), USE, items, items)
     assert str(caught.value) == f"none of the {words} held out could be read and scored, so nothing can be measured"
 
 
 class Nan(Grey):
-    def __call__(self, crops):
-        return np.full(len(crops), np.nan, np.float32), None
+    def score(self, batch):
+        return [float("nan")] * len(batch)
 
 
-def test_a_network_without_numbers_is_not_measured(unseen):
+def test_a_detector_without_numbers_is_not_measured(unseen):
     with pytest.raises(TrainingError, match="nothing can be measured"):
-        measure(Nan(), unseen, unseen)
+        measure(Nan(), USE, unseen, unseen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -53,10 +53,12 @@ def deliver(
     pictures: Pictures,
     target: Path,
     precision: Precision = "fp32",
+    thresholds: Mapping[float, float] | None = None,
 ) -> Delivered:
     """Write the module to `target` and its agreement with torch beside it.
 
-    For int8 half of the pictures give the ranges, the others judge. Raises UsageError, and writes nothing, if the module
+    `thresholds`: the scores at which verdicts are drawn, by false-positive rate. For int8 half of
+    the pictures give the ranges, the others judge. Raises UsageError, and writes nothing, if the module
     cannot be expressed in ONNX or the float32 graph disagrees with torch.
     """
     module = module.to("cpu").eval()
@@ -72,7 +74,7 @@ def deliver(
         graph = half(graph) if precision == "fp16" else integers(graph, ranges.crops)
         more, odds = compare(graph, precision, truth, crops)
         agreements += more
-    moved = crossings(precision, classifier.thresholds, judges, truth, odds)
+    moved = crossings(precision, thresholds or {}, judges, truth, odds)
     shift = max(row.odds_max for row in agreements if row.precision == precision)
     words = pictures.words if judges is pictures else f"{len(judges.windows)} of {pictures.words}"
     facts = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,6 @@ import onnx
 import onnxruntime
 import torch
 
-from forensic_cli.classifier import Threshold
 from forensic_cli.engine.exporting.pictures import Pictures
 from forensic_cli.errors import UsageError
 from forensic_cli.features.networks import pooled
@@ -130,16 +129,16 @@ def _ranks(values: np.ndarray) -> np.ndarray:
 
 
 def crossings(
-    precision: str, thresholds: Sequence[Threshold], pictures: Pictures, truth: np.ndarray, odds: np.ndarray
+    precision: str, thresholds: Mapping[float, float], pictures: Pictures, truth: np.ndarray, odds: np.ndarray
 ) -> list[Crossing]:
     """What becomes of each threshold, with the scores pooled over each picture's crops as a scan does."""
     old, new = (_pictured(pictures, values) for values in (truth, odds))
     found = []
-    for one in thresholds:
-        over = int((old >= one.score).sum())
-        same = None if over in (0, len(old)) else float(one.score + np.sort(new)[-over] - np.sort(old)[-over])
-        changed = float(((old >= one.score) != (new >= one.score)).mean())
-        found.append(Crossing(precision, one.fpr, one.score, changed, same))
+    for rate, limit in thresholds.items():
+        over = int((old >= limit).sum())
+        same = None if over in (0, len(old)) else float(limit + np.sort(new)[-over] - np.sort(old)[-over])
+        changed = float(((old >= limit) != (new >= limit)).mean())
+        found.append(Crossing(precision, rate, limit, changed, same))
     return found
 
 

@@ -1,6 +1,5 @@
 """A network that was shown photographs and the work of thousands of generators tells one from the other."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from forensic_cli import Detector, Weights, hookimpl
 from forensic_cli.classifier import Classifier, Look
 from forensic_cli.features.networks import Build
 from forensic_cli.profiles import CALIBRATION, Profile, read
+from forensic_cli.training.essence import essence
 from forensic_cli.weights import locate
 from forensic_detectors.baselines.baseline import Baseline, Mapped
 from forensic_detectors.commfor.recipes import LiteRecipe, Recipe
@@ -66,7 +66,7 @@ class Commfor(Baseline):
         return read(place) if place.is_file() else None
 
     @classmethod
-    def train(cls, job: Any) -> Path | None:
+    def train(cls, job: Any) -> dict[str, str]:
         from forensic_detectors.commfor.training import train
 
         return train(job)
@@ -105,30 +105,7 @@ class CommforLite(Mapped, Commfor):
     @classmethod
     def facts(cls) -> list[str]:
         """The essence of the model card."""
-        folder = Path(__file__).parent / "lite"
-        try:
-            measured = json.loads((folder / "metrics.json").read_bytes())
-        except OSError:
-            return []
-        return [*essence(measured), f"The whole model card: {folder / 'README.md'}"]
-
-
-def essence(measured: dict[str, Any]) -> list[str]:
-    """What was measured, in a few lines."""
-    conditions: dict[str, Any] = measured["conditions"]
-    native = next(iter(conditions.values()))
-    lines = [
-        f"Measured on {native['n_real']:,} photographs and {native['n_generated']:,} generated images from sources and "
-        "generators that were held out:"
-    ]
-    for name, one in conditions.items():
-        low, high = one["auroc_interval"]
-        recall = ", ".join(f"{one[f'tpr_at_fpr_{rate}']:.0%} at {float(rate):.0%} FPR" for rate in ("0.01", "0.05"))
-        lines.append(f"  {name:<18}AUROC {one['auroc']:.3f} ({low:.3f} to {high:.3f}), recall {recall}")
-    lines.append(
-        f"  without pixels    AUROC {measured['zero_pixel_auroc']:.3f} from suffix, size and bytes per pixel alone"
-    )
-    return lines
+        return essence(Path(__file__).parent / "lite")
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""From labelled images to a model folder: split by source, train, measure on what was held out, write everything down."""
+"""From labelled images to a model folder: train, look at what was held out now and then, write everything down."""
 
 from __future__ import annotations
 
@@ -15,40 +15,39 @@ from accelerate import PartialState
 from safetensors.torch import save as serialised
 from torch import nn
 
-from forensic_cli import options
+from forensic_cli import Batch, Detector, Session, options
 from forensic_cli.classifier import IMAGENET_MEAN, IMAGENET_STD, Classifier
 from forensic_cli.datasets import Labelled
-from forensic_cli.datasets.labelled import HANDMADE, PHOTOGRAPH
+from forensic_cli.datasets.labelled import HANDMADE
 from forensic_cli.errors import TrainingError
-from forensic_cli.features.networks import GRAPH
+from forensic_cli.features.networks import GRAPH, Network, scored
 from forensic_cli.features.torch_network import Scorer, TorchNetwork
-from forensic_cli.profiles import CALIBRATION
 from forensic_cli.statistics.ranking import auroc
-from forensic_cli.training.card import Card, write_card
 from forensic_cli.training.curves import draw_curves
 from forensic_cli.training.feeding import Crops, Steps
 from forensic_cli.training.fitting import Check, Fitting, Plan, checkpoint
-from forensic_cli.training.job import CHECKPOINT, TrainingJob
-from forensic_cli.training.measuring import measure, score
+from forensic_cli.training.job import CHECKPOINT, RECORD, TrainingJob
+from forensic_cli.training.measuring import score
 from forensic_cli.training.sampling import Sampler
-from forensic_cli.training.splits import holdout
 from forensic_cli.writing import atomic
 from forensic_detectors.commfor import building
 from forensic_detectors.commfor.graphs import write_graph
 from forensic_detectors.commfor.recipes import Recipe
 
-_RECORD = "training.json"
 _CHECKED = 300  # held-out images that are looked at now and then during the training
 _CHECK_EVERY = 50  # steps between two such looks, at least
 _PRECISION = {"float32": "no", "float16": "fp16", "bfloat16": "bf16"}
 
 
-def train(job: TrainingJob) -> Path | None:
-    """Train, or go on with a training that was interrupted, and write the model folder; None if it is finished already."""
+def train(job: TrainingJob) -> dict[str, str]:
+    """Train, or go on with a training that was interrupted, and write the model folder; nothing if that is done already.
+
+    Returns the settings with which a scan uses it.
+    """
     recipe: Recipe = replace(job.options, steps=job.steps or job.options.steps, batch=job.batch_size or job.options.batch)
-    known, unseen = divided(job)
-    if _finished(job, recipe, measured=bool(unseen)):
-        return None
+    known, unseen = job.division.known, job.division.unseen
+    if _finished(job, recipe):
+        return {"weights": str(job.folder)}
     classifier = describe(recipe)
     torch.manual_seed(job.session.seed_for("network"))
     scorer = Scorer(building.make(classifier), classifier)
@@ -66,36 +65,26 @@ def train(job: TrainingJob) -> Path | None:
     often = max(_CHECK_EVERY, recipe.steps // 6)
     averaged: Any = fitting.run(job.workers, job.watch, _check(job, classifier, unseen), often)
     if not fitting.main:
-        return job.folder
+        return {"weights": str(job.folder)}
     save(averaged.body, classifier, job.folder, recipe.stored)
     draw_curves(job.folder / "curves.png", fitting.state, recipe.backbone)
-    stored = TorchNetwork.load(job.folder, classifier, building.make, job.session)
-    measured = None
-    if unseen:
-        job.say(f"measures {len(unseen):,} held-out images as they are and after re-encoding")
-        measured = measure(stored, known, unseen)
-        classifier = replace(classifier, thresholds=measured.thresholds)
-        write_config(classifier, job.folder)
-        _write(job.folder / "metrics.json", measured.to_json())
-        measured.profile(job.method, job.command, job.session.seed).write(job.folder / CALIBRATION)
     if recipe.graph:
+        stored = TorchNetwork.load(job.folder, classifier, building.make, job.session)
         write_graph(job.folder, stored.scorer, classifier)
     record = _record(job, recipe, known, unseen, origin) | asdict(fitting.state)
     record["waiting_share"] = fitting.state.waited / max(fitting.state.seconds, 1e-9)
-    write_card(job.folder / "README.md", Card(record, known, unseen, measured))
-    _write(job.folder / _RECORD, record)
-    return job.folder
+    _write(job.folder / RECORD, record)
+    return {"weights": str(job.folder)}
 
 
-def _finished(job: TrainingJob, recipe: Recipe, *, measured: bool) -> bool:
+def _finished(job: TrainingJob, recipe: Recipe) -> bool:
     """Whether the folder holds all that this training leaves behind: its record is written last, with the last state."""
-    names = ["model.safetensors", "config.json", "curves.png", "README.md"]
-    names += ["metrics.json", "calibration.json"] if measured else []
+    names = ["model.safetensors", "config.json", "curves.png"]
     here = all((job.folder / name).is_file() for name in names)
     if not here or (job.folder / GRAPH).is_file() != recipe.graph:
         return False
     try:
-        record = json.loads((job.folder / _RECORD).read_bytes())
+        record = json.loads((job.folder / RECORD).read_bytes())
     except (OSError, ValueError):
         return False
     kept = checkpoint(job.folder / CHECKPOINT, _identity(job, recipe))
@@ -107,23 +96,8 @@ def _finished(job: TrainingJob, recipe: Recipe, *, measured: bool) -> bool:
 def _identity(job: TrainingJob, recipe: Recipe) -> str:
     """Everything that a checkpoint must agree with."""
     choices = {name: value for name, value in options.to_json(recipe).items() if name != "graph"}
-    facts = [job.method, choices, job.dataset.fingerprint, job.holdout, job.session.seed, job.session.dtype]
+    facts = [job.method, choices, job.dataset.fingerprint, job.division.held_out, job.session.seed, job.session.dtype]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-def divided(job: TrainingJob) -> tuple[list[Labelled], list[Labelled]]:
-    """What is trained on, and what is held out: whole sources and generators."""
-    items = job.dataset.items
-    if not job.holdout:
-        return list(items), []
-    out = holdout(items, job.holdout, job.session.seed, by="generator")
-    known = [item for item, held in zip(items, out, strict=True) if not held]
-    unseen = [item for item, held in zip(items, out, strict=True) if held]
-    if not any(item.label == PHOTOGRAPH for item in unseen):
-        raise TrainingError(
-            "nothing that is held out is a photograph: add photographs from other sources, or use --holdout 0"
-        )
-    return known, unseen
 
 
 def describe(recipe: Recipe) -> Classifier:
@@ -188,7 +162,7 @@ def _check(job: TrainingJob, classifier: Classifier, unseen: Sequence[Labelled])
     def check(net: nn.Module) -> dict[str, float]:
         was = [one.requires_grad for one in net.parameters()]
         network = TorchNetwork(net, classifier, job.session)  # type: ignore[arg-type]
-        scores = score(network, some)
+        scores, _ = score(_Now(job.session, network), some)
         for one, wanted in zip(net.parameters(), was, strict=True):
             one.requires_grad_(wanted)
         fine = np.isfinite(scores)
@@ -197,6 +171,17 @@ def _check(job: TrainingJob, classifier: Classifier, unseen: Sequence[Labelled])
         return {"auroc": auroc(scores[fine & ~generated], scores[fine & generated])}
 
     return check
+
+
+class _Now(Detector):
+    """A network in the middle of its training."""
+
+    def __init__(self, session: Session, network: Network) -> None:
+        super().__init__(session)
+        self._network = network
+
+    def score(self, batch: Batch) -> np.ndarray:
+        return scored(self._network, batch.images)
 
 
 def save(body: nn.Module, classifier: Classifier, folder: Path, stored: str) -> None:
@@ -209,10 +194,6 @@ def save(body: nn.Module, classifier: Classifier, folder: Path, stored: str) -> 
     (folder / GRAPH).unlink(missing_ok=True)  # of former tensors
     with atomic(folder / "model.safetensors") as stream:
         stream.write(serialised(tensors, metadata={"format": "pt"}))
-    write_config(classifier, folder)
-
-
-def write_config(classifier: Classifier, folder: Path) -> None:
     _write(folder / "config.json", classifier.to_json())
 
 
@@ -229,7 +210,8 @@ def _record(
         "recipe": options.to_json(recipe),
         "started_from": origin,
         "data": {"fingerprint": job.dataset.fingerprint, "trained_on": len(known), "held_out": len(unseen)},
-        "held_out_sources": sorted({item.source for item in unseen}),
+        "held_out_sources": job.division.held_out,
+        "doubts": list(job.division.doubts),
     }
 
 

@@ -34,6 +34,8 @@ class TableReport(Report):
         )
         overview = Overview(scan)
         print_indented(console, Text(overview.headline(), "bold"), 0)
+        if warning := overview.warning():
+            print_indented(console, Text(warning), 0)
         records = heapq.nlargest(_ROWS, filter(is_shown, scan.records()), key=overview.order)
         if records:
             print_rows(console, records, overview.columns, ranks(overview.ranked, records, scan))

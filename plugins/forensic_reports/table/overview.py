@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from forensic_cli import Scan
 from forensic_cli.records import FileRecord, Json
+from forensic_cli.text import in_words
 from forensic_reports.table.facts import (
     ORIGIN,
     claims_of,
@@ -113,6 +114,10 @@ class Overview:
             sentences.append(", ".join(f"{number:,} {what}" for what, number in rest.items() if number))
         return ". ".join(sentences) + "."
 
+    def warning(self) -> str | None:
+        """Both rates in a line, where verdicts rest on scores: how many photographs are flagged, how many others missed."""
+        return odds(self._calibration) if self._calibration and self._calibrated and self._by_scores else None
+
     def _statements(self) -> str:
         if self.shown == 1:
             word = "a" if self._stated else "no valid" if "invalid" in self._trusts else "no"
@@ -144,7 +149,12 @@ class Overview:
             )
         if self._calibration and self._calibrated:
             yield from rates(self._calibration)
-        words = [f"“{word}”" for word in ("unflagged", "no verdict") if self._words[word]]
+            yield (
+                "A score is the method's own number, higher for more likely generated. Its p is the share of the "
+                "calibration photographs that score as high: the smaller, the rarer among photographs."
+            )
+        told = self._calibration and self._calibrated and odds(self._calibration)
+        words = [f"“{word}”" for word in ("unflagged", "no verdict") if self._words[word] and not told]
         if words:
             yield f"{' and '.join(words)} {'do' if len(words) > 1 else 'does'} not mean authentic."
         yield from (f"“{trust}”: {meaning}" for trust, meaning in _MEANINGS.items() if trust in self._trusts)
@@ -158,6 +168,20 @@ class Overview:
             return f"none of the {self.shown:,} files says anything of its origin"
         say, their = ("says", "its") if self._silent == 1 else ("say", "their")
         return f"{self._silent:,} of {self.shown:,} files {say} nothing of {their} origin"
+
+
+def odds(calibration: Json) -> str | None:
+    """How often verdicts by scores are right and wrong, in a tired person's words; None where no rate is told."""
+    try:
+        recall, rate, possible = calibration["recall"], calibration["fpr"], calibration["possible"]
+        if recall is None or not possible:
+            return None
+        return (
+            f"By scores at most {in_words(rate)} photographs are called “generated”, and {in_words(recall)} generated "
+            "images never seen before. “unflagged” does not mean authentic."
+        )
+    except (KeyError, TypeError, ValueError):  # a report by somebody else, or of an earlier version
+        return None
 
 
 def rates(calibration: Json) -> list[str]:
