@@ -155,7 +155,7 @@ def test_only_our_own_distribution_names_defaults(site):
     install(site, "stranger")
     metadata = site / "stranger-0.1.dist-info" / "entry_points.txt"
     metadata.write_text(metadata.read_text() + "[forensic.defaults]\nstranger = stranger\n")
-    assert set(Plugins().defaults) == {"provenance", "commfor.lite"}
+    assert set(Plugins().defaults) == {"provenance", "probe"}
 
 
 def test_every_first_party_plugin_is_in_the_metadata():

@@ -42,32 +42,21 @@ def test_both_runtimes_agree(shape):
     np.testing.assert_allclose(one_map, other_map, atol=1e-3)
 
 
-def test_thresholds_are_those_of_its_calibration():
-    config = json.loads((FOLDER / "config.json").read_bytes())
+def test_verdicts_keep_to_their_rate_on_its_own_photographs():
+    measured = json.loads((FOLDER / "metrics.json").read_bytes())
     profile = profiles.read(FOLDER / profiles.CALIBRATION)
     (known,) = profile.methods.values()
-    scores = np.array(known.photographs)
-    assert len(scores) == profile.photographs.number >= 300
-    for threshold in config["thresholds"]:
-        assert threshold["photographs"] == len(scores)
-        assert (scores > threshold["score"] + 1e-4).mean() <= threshold["fpr"]
+    assert len(known.photographs) == profile.photographs.number >= 300
+    assert measured["thresholds"] == {f"{rate:g}": score for rate, score in known.verdict_thresholds.items()}
+    for rate, limit in known.verdict_thresholds.items():
+        assert (
+            np.mean(np.array(known.photographs) > limit) == measured["conditions"]["native"]["over"][f"{rate:g}"][0] < rate
+        )
 
 
 def test_no_photograph_of_its_calibration_was_trained_on():
     held_out = json.loads((FOLDER / "training.json").read_bytes())["held_out_sources"]
     assert set(profiles.read(FOLDER / profiles.CALIBRATION).photographs.origin) <= set(held_out)
-
-
-def test_the_default_scan_runs_it_and_says_what_is_stronger(photo_folder, tmp_path, capsys):
-    assert run(["scan", str(photo_folder), "-o", str(tmp_path / "scan.json")]) == Status.DONE
-    assert "forensic weights pull commfor (87 MB, MIT)" in capsys.readouterr().err
-    report = json.loads((tmp_path / "scan.json").read_text())
-    assert {one["name"] for one in report["run"]["methods"]} == {"provenance", "commfor.lite"}
-    (lite,) = (one for one in report["run"]["methods"] if one["name"] == "commfor.lite")
-    assert lite["provider"] == "CPUExecutionProvider"
-    for row in report["files"]:
-        (score,) = (one["score"] for one in row["findings"] if one["method"] == "commfor.lite")
-        assert -20 < score < 20
 
 
 def test_its_essence_is_told(capsys):
@@ -76,12 +65,3 @@ def test_its_essence_is_told(capsys):
     measured = json.loads((FOLDER / "metrics.json").read_bytes())
     assert f"AUROC {measured['conditions']['native']['auroc']:.3f}" in out
     assert f"{measured['zero_pixel_auroc']:.3f} from suffix, size and bytes per pixel alone" in out
-
-
-def test_the_readme_says_the_same():
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    conditions = json.loads((FOLDER / "metrics.json").read_bytes())["conditions"]
-    for one in (conditions["native"], conditions["jpeg:70"], conditions["halved, jpeg:85"]):
-        low, high = one["auroc_interval"]
-        recall = f"{one['tpr_at_fpr_0.01']:.0%}, {one['tpr_at_fpr_0.05']:.0%}".replace("%", " %")
-        assert f"| {one['auroc']:.3f} ({low:.3f} to {high:.3f}) | {recall} |" in readme

@@ -125,3 +125,49 @@ def test_the_stated_false_positive_rate_holds_for_two_methods_that_depend_on_eac
     error = np.std(flagged) / np.sqrt(len(flagged))
     assert np.mean(flagged) <= 0.05 + 4 * error
     assert np.mean(flagged) > 0.001  # it does flag: the bound is not kept by never speaking
+
+
+def wide(scores, **known):
+    """A basis with more known of its photographs."""
+    use = MethodUse("a", "dist", "1", {}, ())
+    return Basis(Calibrated.of(use, np.asarray(scores, float), **known), SIZED, "p.json")
+
+
+def test_photographs_of_few_sources_draw_the_line_higher():
+    """Sources of ten photographs that score alike are worth a tenth of as many of their own."""
+    scores = np.repeat(np.random.default_rng(0).permutation(40) * 10.0, 10) + np.tile(np.arange(10), 40) / 10
+    sources = [str(number // 10) for number in range(400)]
+    alone, together = wide(scores), wide(scores, sources=sources)
+    assert (together.calibrated.sources, alone.calibrated.worth) == (40, 1)
+    assert 0.09 < together.calibrated.worth < 0.15
+    assert together.calibrated.verdict_threshold(0.05) is None  # forty are fewer than 59
+    assert alone.calibrated.verdict_threshold(0.05) > 370
+    assert judged(record(a=1e9), fpr=0.05, a=together).verdict.label == "inconclusive"
+    assert judged(record(a=1e9), fpr=0.1, a=together).verdict.label == "generated"
+    reason = judged(record(a=1e9), fpr=0.05, a=together).verdict.reason
+    assert reason.startswith("so near the threshold that 400 photographs (of 40 sources, worth 4")
+    assert "400 photographs (of 40 sources" in Judge({"a": together}, Point(0.05)).lacking()
+
+
+def test_what_a_method_takes_for_no_photograph_is_inconclusive():
+    known = wide(CAMERAS, unlike=np.linspace(-5, 0, 400))
+    strange = Finding("a", score=1e9, unlike=0.5)
+    usual = Finding("a", score=1e9, unlike=-0.5)
+    for finding, label in ((strange, "inconclusive"), (usual, "generated"), (Finding("a", score=1e9), "generated")):
+        verdict = Judge({"a": known}, Point(0.05)).judged(FileRecord("x", "ok", findings=(finding,))).verdict
+        assert verdict.label == label
+    verdict = Judge({"a": known}, Point(0.05)).judged(FileRecord("x", "ok", findings=(strange,))).verdict
+    assert verdict.reason.startswith("a takes it for no photograph but a picture made by hand")
+    hardly_ever = sum(known.calibrated.stranger(one) for one in known.calibrated.unlike)
+    assert hardly_ever <= 0.01 * 400
+
+
+def test_what_a_verdict_finds_of_generated_images_is_told():
+    known = wide(CAMERAS, generated=np.linspace(300, 499, 200))
+    judge = Judge({"a": known}, Point(0.05))
+    limit = known.calibrated.verdict_threshold(0.05)
+    assert judge.recall() == np.mean(np.linspace(300, 499, 200) > limit)
+    assert judge.to_json()["recall"] == judge.recall()
+    assert Judge({"a": basis()}, Point(0.05)).recall() is None
+    both = Judge({"a": known, "b": basis()}, Point(0.05))
+    assert 0 < both.recall() < judge.recall()  # the limits hold for two

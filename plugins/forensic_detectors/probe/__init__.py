@@ -16,10 +16,8 @@ from forensic_cli.profiles import CALIBRATION, Profile, read
 from forensic_cli.training.essence import essence
 from forensic_cli.weights import locate
 from forensic_detectors.probe import head as heads
-from forensic_detectors.probe.occlusion import evidence
+from forensic_detectors.probe.parts import evidence
 from forensic_detectors.probe.recipes import ENCODER, EYE, Recipe
-
-_STRONG = 1.0  # log-odds that a part of a picture moves the score by, and that get the full colour
 
 
 def opened(session: Session, *, weights: Weights) -> heads.Head:
@@ -44,7 +42,7 @@ class Probe(Detector):
     (bicubic), and of that the centre. The score is the log-odds of "generated".
     A second output knows pictures made by hand (screenshots, drawings, plots, paintings): what it takes for one is unlike
     the photographs of the calibration, whatever its score.
-    Heatmaps show by how much the score falls where a part of the picture is blurred away.
+    Heatmaps show what it says of each part of the picture alone.
     """
 
     paper = "arXiv:2302.10174"
@@ -52,7 +50,6 @@ class Probe(Detector):
     light = True
     libraries = ("onnxruntime-gpu", "onnxruntime", "torch", "transformers")
     cost = "1 forward pass of nine blocks of CLIP ViT-B/16 at 224 x 224, in 8 bits on a CPU"
-    heatmap_scale = _STRONG
     Training: ClassVar[type] = Recipe
 
     @dataclass(frozen=True)
@@ -86,14 +83,15 @@ class Probe(Detector):
         return batch.once(answers, weights=self.options.weights, encoder=self.options.encoder)[:, 1]
 
     def heatmaps(self, batch: Batch) -> list[np.ndarray]:
-        """What each place adds to the score."""
+        """Log-odds of the parts of each picture."""
         reader = self.session.once(opened, weights=self.options.weights)
         run = self.session.once(encoder, weights=self.options.encoder)
 
         def score(crops: np.ndarray) -> np.ndarray:
             return reader(reader.reading.features(run(crops)))[:, 0]
 
-        return [evidence(image, reader.reading.look, score) for image in batch.images]
+        size = run.statistics.size
+        return [evidence(image, size, score) for image in batch.images]
 
     def calibration(self) -> Profile | None:
         """What the photographs scored that were held out when the layer was fitted."""

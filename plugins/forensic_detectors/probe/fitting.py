@@ -40,6 +40,8 @@ def fit(
     if recipe.head == "mlp":
         members = [_hidden(scaled, targets, weights, recipe, seed + one, watch) for one in range(recipe.members)]
         layers = _side_by_side(members)
+        if recipe.linear:
+            layers = _joined(layers, _single(scaled[:, :1], targets, weights, recipe), recipe.linear)
     else:
         layers = (_single(scaled, targets, weights, recipe),)
     return folded(layers, mean, std)
@@ -47,7 +49,7 @@ def fit(
 
 def chances(views: int, native: float) -> np.ndarray:
     """How often each view is shown: the first `native` of the time, the others the rest between them."""
-    return np.array([native if views > 1 else 1.0] + [(1 - native) / (views - 1)] * (views - 1))
+    return np.array([native, *[(1 - native) / (views - 1)] * (views - 1)] if views > 1 else [1.0])
 
 
 def _hidden(
@@ -98,6 +100,17 @@ def _side_by_side(
     return first, last
 
 
+def _joined(layers: Layers, single: tuple[np.ndarray, np.ndarray], share: float) -> Layers:
+    """A hidden layer and a single one as one, whose answer is the weighted mean: x = max(x, 0) - max(-x, 0)."""
+    (first, bias), (last, end) = layers
+    weight, offset = single
+    both = np.eye(len(weight)) * share
+    return (
+        (np.concatenate([first, weight, -weight]), np.concatenate([bias, offset, -offset])),
+        (np.concatenate([(1 - share) * last, both, -both], axis=1), (1 - share) * end),
+    )
+
+
 def _single(scaled: np.ndarray, targets: np.ndarray, weights: np.ndarray, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
     """A logistic regression or a linear SVM for each answer."""
     count, views, width = scaled.shape
@@ -109,9 +122,9 @@ def _single(scaled: np.ndarray, targets: np.ndarray, weights: np.ndarray, recipe
             continue
         repeated = np.repeat(answer, views)
         model = (
-            LogisticRegression(C=recipe.decay, max_iter=500, tol=1e-3)
-            if recipe.head == "logistic"
-            else LinearSVC(C=recipe.decay, max_iter=5000)
+            LinearSVC(C=recipe.strength, max_iter=5000)
+            if recipe.head == "svm"
+            else LogisticRegression(C=recipe.strength, max_iter=500, tol=1e-3)
         )
         model.fit(scaled.reshape(count * views, width), repeated, sample_weight=share)
         rows.append((model.coef_[0], float(model.intercept_[0])))

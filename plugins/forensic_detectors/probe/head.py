@@ -84,7 +84,7 @@ class Head:
         }
         tensors = {}
         for number, (weight, bias) in enumerate(self.layers):
-            tensors[f"layers.{number}.weight"] = np.ascontiguousarray(weight, np.float32)
+            tensors[f"layers.{number}.weight"] = np.ascontiguousarray(weight, np.float16)
             tensors[f"layers.{number}.bias"] = np.ascontiguousarray(bias, np.float32)
         with atomic(folder / TENSORS) as stream:
             stream.write(save(tensors))

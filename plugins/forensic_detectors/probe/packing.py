@@ -203,7 +203,7 @@ def pictures_of(places: list[str], size: int) -> np.ndarray:
     else:
         found = [one.path for one in find(places) if isinstance(one, Candidate)]
         chosen = found[:: max(1, len(found) // _PICTURES)][:_PICTURES]
-        pixels = [pixels for path in chosen if (pixels := _read(path)) is not None]
+        pixels = [one for one in map(_read, chosen) if one is not None]
     if not pixels:
         raise WeightsError(f"no picture below {', '.join(places)}")
     return np.stack([cut(np.asarray(Image.fromarray(one)), look)[0].pixels for one in pixels])

@@ -28,7 +28,9 @@ class Recipe:
     epochs: Annotated[int, "head=mlp: how often the images are shown"] = 12
     lr: Annotated[float, "head=mlp: highest learning rate of AdamW"] = 1e-3
     dropout: Annotated[float, "head=mlp: share of the hidden layer that is dropped in training"] = 0.4
-    decay: Annotated[float, "weight decay of a head=mlp, or the inverse strength C of the others"] = 0.05
+    decay: Annotated[float, "head=mlp: weight decay"] = 0.05
+    linear: Annotated[float, "head=mlp: share of a logistic regression on the images as they are in its answer"] = 0.35
+    strength: Annotated[float, "C of logistic regressions and SVMs: the larger, the freer"] = 0.002
     smoothing: Annotated[float, "head=mlp: label smoothing"] = 0.05
     handmade: Annotated[float, "weight of a picture made by hand, relative to a photograph"] = 2.0
     balance: Annotated[float, "weight of a source: its number of images to this power"] = 0.5
@@ -41,7 +43,7 @@ class Recipe:
             raise ValueError("views, hidden, members and epochs must be at least 1")
         if not (0 < self.native <= 1 and 0 <= self.dropout < 1 and 0 <= self.smoothing < 1 and 0 <= self.balance <= 1):
             raise ValueError("native lies in (0, 1], dropout and smoothing in [0, 1), balance in [0, 1]")
-        if not (0 < self.lr <= 1 and self.decay > 0 and self.handmade >= 0):
-            raise ValueError("lr lies in (0, 1], decay is above 0, handmade not below")
+        if not (0 < self.lr <= 1 and self.strength > 0 and min(self.decay, self.handmade) >= 0 and 0 <= self.linear < 1):
+            raise ValueError("lr lies in (0, 1], linear in [0, 1), strength is above 0, decay and handmade not below")
         if self.folds == 1 or self.folds < 0:
             raise ValueError("folds is 0 or at least 2")

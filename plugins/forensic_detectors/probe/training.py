@@ -17,7 +17,7 @@ from forensic_cli.errors import TrainingError
 from forensic_cli.features.encoders import encoder
 from forensic_cli.statistics.ranking import auroc
 from forensic_cli.training.embedding import embedded
-from forensic_cli.training.job import RECORD, TrainingJob
+from forensic_cli.training.job import RECORD, TrainingJob, Watch
 from forensic_cli.training.splits import folds
 from forensic_cli.weights import locate
 from forensic_cli.writing import atomic
@@ -50,7 +50,8 @@ def train(job: TrainingJob) -> dict[str, str]:
     if not generated.any() or generated.all():
         raise TrainingError("there is only one class among the images that could be read")
     if recipe.folds:
-        record["folds"] = _crossed(job, recipe, seen.items, features, weights)
+        record["folds"] = crossed(recipe, seen.items, features, session.seed, job.watch)
+        job.say(f"on {recipe.folds} folds: " + ", ".join(f"{name} {value:.3f}" for name, value in record["folds"].items()))
     seed = session.seed_for("probe")
     layers = fit(features, generated, handmade, weights, recipe, seed, job.watch)
     Head(reading, layers).write(job.folder)
@@ -70,17 +71,19 @@ def weighed(items: Sequence[Labelled], recipe: Recipe) -> np.ndarray:
     return np.asarray(weights / weights.mean())
 
 
-def _crossed(
-    job: TrainingJob, recipe: Recipe, items: Sequence[Labelled], features: np.ndarray, weights: np.ndarray
-) -> dict[str, float]:
-    """AUROC and recalls on sources and generators left out in turn, of images as they are and in one other form."""
-    places = np.array(folds(items, recipe.folds, job.session.seed, by="generator"))
+def crossed(recipe: Recipe, items: Sequence[Labelled], features: np.ndarray, seed: int, watch: Watch) -> dict[str, float]:
+    """AUROC and recalls on sources and generators left out in turn, of images as they are and in one other form.
+
+    `features`: (N, views, D). Raises UsageError where so many folds cannot have both classes.
+    """
+    weights = weighed(items, recipe)
+    places = np.array(folds(items, recipe.folds, seed, by="generator"))
     generated = np.array([item.generated for item in items])
     handmade = np.array([item.label == HANDMADE for item in items])
     odds = np.zeros((len(items), 2))
     for fold in range(recipe.folds):
         out = places == fold
-        layers = fit(features[~out], generated[~out], handmade[~out], weights[~out], recipe, job.session.seed, job.watch)
+        layers = fit(features[~out], generated[~out], handmade[~out], weights[~out], recipe, seed, watch)
         for view in range(min(2, recipe.views)):
             odds[out, view] = _applied(layers, features[out, view])
     real = ~generated & ~handmade
@@ -92,8 +95,6 @@ def _crossed(
             found[f"recall_{word}_{rate:g}"] = float(np.mean(odds[generated, view] > limit))
             if handmade.any():
                 found[f"handmade_{word}_{rate:g}"] = float(np.mean(odds[handmade, view] > limit))
-    words = ", ".join(f"{name} {value:.3f}" for name, value in found.items())
-    job.say(f"on {recipe.folds} folds of what is learnt from: {words}")
     return found
 
 
