@@ -30,7 +30,8 @@ RATES = (0.001, 0.01, 0.05, 0.1)
 USUAL = 0.05
 """The false-positive rate of a verdict where none is asked for."""
 _ALIKE = 0.99  # share of the photographs that are not told to be unlike the others
-_EARLIER = {"sources": None, "worth": 1.0, "unlike": None}  # what profiles of earlier versions do not have
+_EARLIER = {"sources": None, "worth": 1.0, "unlike": None, "generated_unlike": None}
+"""What profiles of earlier versions do not have."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ class Calibrated:
 
     `photographs`, `generated`: scores, ascending. `sources`: how many the photographs are from; `worth`: how many
     independent photographs each is worth for that (statistics.clusters). `unlike`: how unlike photographs the method took
-    them for, ascending; None if it does not tell. `thresholds` and `likelihood` are of statistics.conformal and
+    them for, ascending; `generated_unlike`: the generated images, in the order of their scores; None if it does not tell.
+    `thresholds` and `likelihood` are of statistics.conformal and
     statistics.ratios; `limits` says in sentences what so few images cannot promise.
     """
 
@@ -87,6 +89,7 @@ class Calibrated:
     sources: int | None = None
     worth: float = 1.0
     unlike: tuple[float, ...] | None = None
+    generated_unlike: tuple[float, ...] | None = None
 
     @classmethod
     def of(
@@ -99,11 +102,13 @@ class Calibrated:
         beside: bool = False,
         sources: Sequence[str] | None = None,
         unlike: Sequence[float] | None = None,
+        generated_unlike: Sequence[float] | None = None,
     ) -> "Calibrated":
         """What a method's scores tell. `beside`: the profile will lie beside the weights, and be of no others.
 
-        `sources`, `unlike`: of the photographs, in their order.
+        `sources`, `unlike`: of the photographs, in their order; `generated_unlike`: of the generated images.
         """
+        order = None if generated is None else np.argsort(generated, kind="stable")
         scores = np.sort(np.asarray(photographs, float))
         several = len(set(sources)) if sources is not None else None
         share = worth(np.asarray(photographs, float), sources) if sources is not None else 1.0
@@ -113,13 +118,16 @@ class Calibrated:
             options=plain_options(use),
             weights=None if beside else digests(use),
             photographs=tuple(map(float, scores)),
-            generated=None if generated is None else tuple(map(float, np.sort(generated))),
+            generated=None if generated is None else tuple(map(float, np.asarray(generated)[order])),
             thresholds=tuple(_limit(scores, rate, share) for rate in RATES),
             likelihood=likelihood,
             limits=limits(len(scores), several, share),
             sources=several,
             worth=share,
             unlike=None if unlike is None else tuple(sorted(map(float, unlike))),
+            generated_unlike=None
+            if generated_unlike is None
+            else tuple(map(float, np.asarray(generated_unlike, float)[order])),
         )
 
     def stranger(self, unlike: float | None) -> bool:
@@ -244,6 +252,10 @@ def parse(value: Any, source: str) -> Profile:
     for name, one in methods.items():
         if not one.photographs or list(one.photographs) != sorted(one.photographs):
             raise UsageError(f"{source}: the scores of {name} are none, or not in ascending order")
+        if one.generated_unlike is not None and len(one.generated_unlike) != len(one.generated or ()):
+            raise UsageError(f"{source}: generated_unlike of {name} has another number than generated")
+        if not 0 < one.worth <= 1:
+            raise UsageError(f"{source}: worth of {name} is {one.worth}, not between 0 and 1")
         if not np.isfinite([*one.photographs, *(one.generated or ())]).all():
             raise UsageError(f"{source}: a score of {name} is not a finite number")
         try:

@@ -103,9 +103,11 @@ def train(
         )
         try:
             chosen = offer.factory.train(job)
+            if not main_process():
+                return Status.DONE
             (made,) = roster.prepare([offer], {method: dict(chosen)}, job.session)
             done = complete(job, made.use)
-            if not done and main_process():
+            if not done:
                 deliver(job, made.detector, made.use)
         except KeyboardInterrupt:
             watcher.say(_interrupted(output))

@@ -91,22 +91,23 @@ def profile(
     made: dict[str, Calibrated] = {}
     for method in methods:
         scores = np.array(photographs.scores.get(method.name, []), float)
-        others = None if generated is None else np.sort(generated.scores.get(method.name, []))
+        others = None if generated is None else np.array(generated.scores.get(method.name, []), float)
         for some, words in ((scores, "photographs"), (others, "generated images")):
             if some is not None and len(some) < FEWEST:
                 raise UsageError(f"{method.name} scored {len(some)} {words}: {FEWEST} at least are needed")
         try:
-            ratio = None if others is None else _ratio(likelihood, np.sort(scores), others)
+            ratio = None if others is None else _ratio(likelihood, np.sort(scores), np.sort(others))
         except ValueError as error:
             raise UsageError(f"{method.name}: no likelihood ratios: {error}") from error
-        unlike = photographs.unlike.get(method.name)
+        unlike = [_whole(some, method.name) if some else None for some in (photographs, generated)]
         made[method.name] = Calibrated.of(
             method.use,
             scores,
             others,
             ratio,
             sources=photographs.sources[method.name],
-            unlike=unlike if unlike and len(unlike) == len(scores) else None,
+            unlike=unlike[0],
+            generated_unlike=unlike[1],
         )
     return Profile(
         forensic=run.forensic,
@@ -119,6 +120,12 @@ def profile(
         generated=None if generated is None else Sample.of(generated.refs, len(generated.left_out), generated_origin),
         methods=made,
     )
+
+
+def _whole(some: Collected, method: str) -> list[float] | None:
+    """How unlike photographs a method took each of these for; None where it does not tell of all that it scored."""
+    unlike = some.unlike.get(method, [])
+    return unlike if len(unlike) == len(some.scores.get(method, [])) and unlike else None
 
 
 def _ratio(kind: Kind, scores: np.ndarray, others: np.ndarray) -> Json:

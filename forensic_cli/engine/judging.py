@@ -94,12 +94,16 @@ class Judge:
         """
         found = []
         for name, basis in self._bases.items():
-            scores = basis.calibrated.generated
-            if scores:
-                scale = self._scales[name]
-                steps = [tuple(scale.step(score) if one == name else 0 for one in self._bases) for score in scores]
-                hits = sum(self._between(self._together(step)) == "generated" for step in steps)
-                found.append(hits / len(scores))
+            known, scale = basis.calibrated, self._scales[name]
+            scores = known.generated or ()
+            strange = known.generated_unlike or (None,) * len(scores)
+            steps = [
+                tuple(scale.step(score) if one == name else 0 for one in self._bases)
+                for score, unlike in zip(scores, strange, strict=True)
+                if not known.stranger(unlike)
+            ]
+            hits = sum(self._between(self._together(step)) == "generated" for step in steps)
+            found += [hits / len(scores)] if scores else []
         return max(found, default=None)
 
     def _between(self, found: "_Together") -> Label:

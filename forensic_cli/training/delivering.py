@@ -65,12 +65,3 @@ def _identity(job: TrainingJob, use: MethodUse) -> str:
     """Of the weights, and of what they are measured on."""
     facts = [[str(one["sha256"]) for one in use.weights], job.dataset.fingerprint, job.division.held_out]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-
-
-def metrics(folder: Path) -> dict[str, Any] | None:
-    """What was measured of the weights in a folder, for those who tell it; None if nothing was."""
-    try:
-        kept = json.loads((folder / METRICS).read_bytes())
-    except (OSError, ValueError):
-        return None
-    return kept if isinstance(kept, dict) and "conditions" in kept else None

@@ -103,20 +103,30 @@ def measure(detector: Detector, use: MethodUse, known: Sequence[Labelled], unsee
         beside=True,
         sources=[unseen[one].source for one in real],
         unlike=None if unlike is None else np.round(unlike[real], 4).tolist(),
+        generated_unlike=None if unlike is None else np.round(unlike[generated], 4).tolist(),
     )
     limits = calibrated.verdict_thresholds
+    judged = {name: _judged(some, how, calibrated) for name, (some, how) in scored.items()}
     control = zero_pixel(_outside(known), _outside([unseen[one] for one in (*real, *generated)]))
     return Measured(
         calibrated=calibrated,
-        conditions={name: table(unseen, some, limits) for name, (some, _) in scored.items()},
-        families=by_generator(unseen, native, limits, "family", family),
-        generators=by_generator(unseen, native, limits),
-        kinds=by_kind(unseen, native, limits),
+        conditions={name: table(unseen, some, judged[name], limits) for name, (some, _) in scored.items()},
+        families=by_generator(unseen, native, judged["native"], limits, "family", family),
+        generators=by_generator(unseen, native, judged["native"], limits),
+        kinds=by_kind(unseen, judged["native"], limits),
         zero_pixel=None if np.isnan(control) else control,
         items=unseen,
         scores=native,
         unlike=unlike,
     )
+
+
+def _judged(scores: np.ndarray, unlike: np.ndarray | None, calibrated: Calibrated) -> np.ndarray:
+    """The scores as verdicts take them: what is unlike photographs is never called generated, however high it scores."""
+    if unlike is None:
+        return scores
+    strange = np.array([calibrated.stranger(None if np.isnan(one) else float(one)) for one in unlike], bool)
+    return np.where(strange & np.isfinite(scores), -np.inf, scores)
 
 
 def _outside(items: Sequence[Labelled]) -> list[Outside]:
@@ -175,10 +185,13 @@ def _load(item: Labelled, transform: Transform) -> tuple[ImageRef, np.ndarray] |
     return ImageRef(item.path, images.digest(data), len(data), header.format, width, height), image
 
 
-def table(items: Sequence[Labelled], scores: np.ndarray, limits: Mapping[float, float]) -> dict[str, Any]:
+def table(
+    items: Sequence[Labelled], scores: np.ndarray, judged: np.ndarray, limits: Mapping[float, float]
+) -> dict[str, Any]:
     """AUROC, AP and TPR with intervals over whole sources; what was made by hand is left out.
 
-    `over` is the share of photographs and of generated images that a scan calls generated, at each rate in `limits`.
+    `over` is the share of photographs and of generated images that a scan calls generated, at each rate in `limits`, by the
+    scores as they are `judged`.
     """
     real, generated = _split(items, scores)
     found: dict[str, Any] = {}
@@ -186,7 +199,7 @@ def table(items: Sequence[Labelled], scores: np.ndarray, limits: Mapping[float, 
     for name, one in bootstrap(of[0], {"": of[1]}, _TOLD)[""].items():
         found |= {name: one.value, f"{name}_interval": list(one.interval)}
     over = {
-        f"{rate:g}": [float(np.mean(scores[some] > limit)) for some in (real, generated)] for rate, limit in limits.items()
+        f"{rate:g}": [float(np.mean(judged[some] > limit)) for some in (real, generated)] for rate, limit in limits.items()
     }
     return found | {"n_real": len(real), "n_generated": len(generated), "over": over}
 
@@ -194,6 +207,7 @@ def table(items: Sequence[Labelled], scores: np.ndarray, limits: Mapping[float, 
 def by_generator(
     items: Sequence[Labelled],
     scores: np.ndarray,
+    judged: np.ndarray,
     limits: Mapping[float, float],
     word: str = "generator",
     name: Callable[[str], str] = str,
@@ -208,16 +222,16 @@ def by_generator(
     for group, some in shares.grouped(named):
         row = {word: group, "n": len(some), "auroc": ranking.auroc(scores[real], scores[some])}
         for rate, limit in limits.items():
-            hits = int((scores[some] > limit).sum())
+            hits = int((judged[some] > limit).sum())
             row |= {f"over_{rate:g}": hits / len(some), f"over_{rate:g}_interval": list(clopper_pearson(hits, len(some)))}
         rows.append(row)
     return rows
 
 
-def by_kind(items: Sequence[Labelled], scores: np.ndarray, limits: Mapping[float, float]) -> list[dict[str, Any]]:
+def by_kind(items: Sequence[Labelled], judged: np.ndarray, limits: Mapping[float, float]) -> list[dict[str, Any]]:
     """How many of each kind of picture that is not generated a scan calls so, at each rate."""
-    others = [index for index, item in enumerate(items) if not item.generated and np.isfinite(scores[index])]
-    return shares.over([items[index].kind for index in others], scores[others], dict(limits))
+    others = [index for index, item in enumerate(items) if not item.generated and not np.isnan(judged[index])]
+    return shares.over([items[index].kind for index in others], judged[others], dict(limits))
 
 
 def _split(items: Sequence[Labelled], scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -169,5 +169,8 @@ def test_what_a_verdict_finds_of_generated_images_is_told():
     assert judge.recall() == np.mean(np.linspace(300, 499, 200) > limit)
     assert judge.to_json()["recall"] == judge.recall()
     assert Judge({"a": basis()}, Point(0.05)).recall() is None
+    halves = np.where(np.arange(200) % 2, 1.0, -9.0)  # every second one is unlike photographs, and never called generated
+    strange = wide(CAMERAS, generated=np.linspace(300, 499, 200), unlike=np.zeros(400) - 5, generated_unlike=halves)
+    assert Judge({"a": strange}, Point(0.05)).recall() == pytest.approx(judge.recall() / 2, abs=0.01)
     both = Judge({"a": known, "b": basis()}, Point(0.05))
     assert 0 < both.recall() < judge.recall()  # the limits hold for two

@@ -53,9 +53,9 @@ def figures(items, scores, conditions, control):
     limits = calibrated.verdict_thresholds
     return Measured(
         calibrated=calibrated,
-        conditions={name: table(items, some, limits) for name, some in conditions.items()},
-        families=by_generator(items, scores, limits, "family", family),
-        generators=by_generator(items, scores, limits),
+        conditions={name: table(items, some, some, limits) for name, some in conditions.items()},
+        families=by_generator(items, scores, scores, limits, "family", family),
+        generators=by_generator(items, scores, scores, limits),
         kinds=by_kind(items, scores, limits),
         zero_pixel=control,
         items=items,

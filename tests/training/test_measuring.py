@@ -121,7 +121,7 @@ def test_the_table_agrees_with_scikit_learn_and_leaves_out_what_was_made_by_hand
     scores, _ = score(Grey(), unseen)
     scores[[3, 130]] = np.nan
     limits = {0.05: float(np.sort(scores[:120][np.isfinite(scores[:120])])[-6]), 0.5: 0.0}
-    found = table(unseen, scores, limits)
+    found = table(unseen, scores, scores, limits)
     assert found["auroc"] == pytest.approx(roc_auc_score(*classes(unseen, scores)))
     assert found["ap"] == pytest.approx(average_precision_score(*classes(unseen, scores)))
     assert (found["n_real"], found["n_generated"]) == (119, 59)
@@ -142,7 +142,7 @@ def test_each_generator_against_all_photographs(unseen):
     scores = np.delete(scores, few)
     real = scores[:120]
     limit = np.sort(real)[-7]  # six of 120 are five per cent
-    rows = {row["generator"]: row for row in by_generator(items, scores, {0.05: limit})}
+    rows = {row["generator"]: row for row in by_generator(items, scores, scores, {0.05: limit})}
     assert list(rows) == ["g0", "g1", "g2", "(all others)"]
     for name, row in rows.items():
         own = [
@@ -159,7 +159,7 @@ def test_each_generator_against_all_photographs(unseen):
 
 def test_generated_images_without_a_generator_go_by_their_source():
     items = [item("a", source="x") for _ in range(5)] + [item("b", "generated", "blog") for _ in range(5)]
-    assert [row["generator"] for row in by_generator(items, np.arange(10.0), {})] == ["blog"]
+    assert [row["generator"] for row in by_generator(items, np.arange(10.0), np.arange(10.0), {})] == ["blog"]
 
 
 def test_each_kind_of_picture_that_is_not_generated():
@@ -191,13 +191,16 @@ def test_everything_that_is_measured(tmp_path, unseen):
     assert np.array_equal(found.scores, scores)
     limits = found.calibrated.verdict_thresholds
     assert list(limits) == [0.05, 0.1]  # 120 photographs cannot show 1 %
-    assert found.conditions["native"] == table(unseen, scores, limits)
+    strange = np.array([found.calibrated.stranger(score + 128) for score in scores])
+    assert strange[:120].sum() == 1 < strange[120:].sum()
+    judged = np.where(strange, -np.inf, scores)
+    assert found.conditions["native"] == table(unseen, scores, judged, limits)
     for rate, limit in limits.items():
         over, _ = found.conditions["native"]["over"][f"{rate:g}"]
-        assert over == np.mean(scores[:120] > limit) < rate  # a verdict is drawn with confidence
-    assert found.generators == by_generator(unseen, scores, limits)
-    assert found.families == by_generator(unseen, scores, limits, "family", family)
-    assert found.kinds == by_kind(unseen, scores, limits)
+        assert over == np.mean(judged[:120] > limit) < rate  # a verdict is drawn with confidence
+    assert found.generators == by_generator(unseen, scores, judged, limits)
+    assert found.families == by_generator(unseen, scores, judged, limits, "family", family)
+    assert found.kinds == by_kind(unseen, judged, limits)
     assert {row["kind"]: row["n"] for row in found.kinds} == {"photograph": 120, "handmade: comic": 12}
     assert found.zero_pixel == 0.5  # jpg against png while it learnt, png alone among the unseen
     text = json.loads(json.dumps(found.to_json(), allow_nan=False))
