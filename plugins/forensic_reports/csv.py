@@ -27,6 +27,7 @@ _METHOD = (
     "lowest",
     "highest",
     "standard_error",
+    "unlike",
 )
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a cell that starts so is run by a spreadsheet
 

@@ -38,7 +38,7 @@ def _schema() -> Any:
     claims = pa.list_(struct(kind=text, statement=text, source=text, trust=text))
     numbers = {"score": number, "p_value": number, "llr": number}
     rest = {"verdict": text, "claims": claims, "heatmap": text, "seconds": number, "error": text}
-    rest |= {"stability": struct(low=number, high=number, versions=whole), "standard_error": number}
+    rest |= {"stability": struct(low=number, high=number, versions=whole), "standard_error": number, "unlike": number}
     findings = pa.list_(struct(method=text, **numbers, **rest))
     file = {"path": text, "sha256": text, "bytes": whole, "format": text, "width": whole, "height": whole}
     row = {**file, "status": text, "reason": text, "verdict": verdict, "findings": findings}

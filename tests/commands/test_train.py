@@ -102,7 +102,7 @@ def test_everything_is_written_down(model, data):
     assert record["data"]["held_out"] == 24
     config = json.loads((model / "config.json").read_text())
     assert config["network"] == "vit_tiny_patch16_224"
-    assert [one["fpr"] for one in config["thresholds"]] == [0.1]
+    assert "thresholds" not in config  # they stand in its calibration alone
     metrics = json.loads((model / "metrics.json").read_text())
     assert [row["generator"] for row in metrics["generators"]] == [held]
     assert metrics["conditions"]["native"]["n_real"] == 12
@@ -353,11 +353,22 @@ def test_a_data_set_that_is_not_there(tmp_path, capfd):
     assert not (tmp_path / "model").exists()
 
 
-def test_too_few_sources_to_hold_any_out(data, tmp_path, capfd):
+def test_one_source_is_held_out_image_by_image_and_the_card_says_what_that_is_worth(data, tmp_path, capfd):
     shutil.copytree(data / "flux", tmp_path / "one" / "flux")
-    line = told(capfd, "commfor", tmp_path / "one", "-o", tmp_path / "model", *TINY)
-    assert "use --holdout 0" in line
-    trained(tmp_path / "one", tmp_path / "model", "--holdout", "0")
+    trained(tmp_path / "one", tmp_path / "model")
+    doubt = "All generated images are from one source (flux). Single images of it are held out"
+    assert doubt in capfd.readouterr().err
+    assert doubt in (tmp_path / "model" / "README.md").read_text()
+    trained(tmp_path / "one", tmp_path / "all", "--holdout", "0")
+
+
+def test_who_is_held_out_stands_in_a_file(data, tmp_path, capfd):
+    (tmp_path / "split.csv").write_text("source,part\nsdxl,train\nMidjourney,judge\nflux,train\n")
+    trained(data, tmp_path / "model", "--split", str(tmp_path / "split.csv"))
+    assert json.loads((tmp_path / "model" / "training.json").read_text())["held_out_sources"] == ["Midjourney"]
+    (tmp_path / "split.csv").write_text("source,part\nsdxl,train\nflux,train\n")
+    line = told(capfd, "commfor", data, "-o", tmp_path / "other", *TINY, "--split", tmp_path / "split.csv")
+    assert line == "--split says nothing of Midjourney: give each source of the data a part"
 
 
 def test_drawings_alone_are_no_photographs_to_measure_on(data, tmp_path, capfd):

@@ -27,9 +27,9 @@ def test_the_whole_file():
     header = (
         "path,sha256,bytes,format,width,height,status,reason,verdict_label,verdict_basis,p_value,q_value,llr,"
         "verdict_reason,rigid_score,rigid_p_value,rigid_llr,rigid_verdict,rigid_claims,rigid_heatmap,rigid_seconds,"
-        "rigid_error,rigid_lowest,rigid_highest,rigid_standard_error"
+        "rigid_error,rigid_lowest,rigid_highest,rigid_standard_error,rigid_unlike"
     )
-    lines = [header, "a.jpg," + "0123456789abcdef" * 4 + ",1000,JPEG,640,480,ok,,,,,,,,-0.5,,,uncalibrated,,,0.25,,,,"]
+    lines = [header, "a.jpg," + "0123456789abcdef" * 4 + ",1000,JPEG,640,480,ok,,,,,,,,-0.5,,,uncalibrated,,,0.25,,,,,"]
     assert written(scan([ok("a.jpg", scored("rigid", -0.5))], "rigid")) == "\r\n".join([*lines, ""]).encode()
 
 

@@ -66,6 +66,7 @@ def test_json_is_the_contract():
                 "error": None,
                 "stability": None,
                 "standard_error": None,
+                "unlike": None,
             },
             {
                 "method": "rigid",
@@ -79,6 +80,7 @@ def test_json_is_the_contract():
                 "error": None,
                 "stability": None,
                 "standard_error": None,
+                "unlike": None,
             },
         ],
     }
