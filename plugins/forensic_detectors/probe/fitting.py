@@ -11,10 +11,8 @@ from sklearn.svm import LinearSVC
 from torch import nn
 
 from forensic_cli.training.job import Watch
-from forensic_detectors.probe.head import folded
+from forensic_detectors.probe.head import Layers, folded
 from forensic_detectors.probe.recipes import Recipe
-
-Layers = tuple[tuple[np.ndarray, np.ndarray], ...]
 
 _BATCH = 128
 _HAND = 0.5  # weight of the second answer's loss

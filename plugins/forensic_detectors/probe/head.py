@@ -18,6 +18,9 @@ from forensic_cli.errors import WeightsError
 from forensic_cli.shapes import WrongShape, shaped
 from forensic_cli.writing import atomic
 
+Layers = tuple[tuple[np.ndarray, np.ndarray], ...]
+"""Matrices (out, in) and biases (out,) in turn, with max(x, 0) between them."""
+
 SCHEMA = "forensic/probe/1"
 CONFIG, TENSORS = "config.json", "model.safetensors"
 
@@ -59,16 +62,13 @@ class Head:
     """
 
     reading: Reading
-    layers: tuple[tuple[np.ndarray, np.ndarray], ...]
+    layers: Layers
     licence: str = "yours"
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
-        """(N, D) to (N, 2), float64; one row at a time gives the same as all together."""
-        hidden = np.asarray(features, np.float64)
-        for number, (weight, bias) in enumerate(self.layers):
-            hidden = np.maximum(hidden, 0) if number else hidden
-            hidden = np.stack([weight @ row for row in hidden]) + bias if len(hidden) else np.zeros((0, len(bias)))
-        return hidden
+        """(N, D) to (N, 2); one row at a time gives the same as all together."""
+        rows = np.asarray(features, self.layers[0][0].dtype)
+        return np.concatenate([applied(self.layers, row[None]) for row in rows]) if len(rows) else np.zeros((0, 2))
 
     def write(self, folder: Path) -> None:
         """config.json and model.safetensors."""
@@ -92,6 +92,14 @@ class Head:
             stream.write(json.dumps(described, indent=1).encode() + b"\n")
 
 
+def applied(layers: Layers, features: np.ndarray) -> np.ndarray:
+    """(N, D) to (N, 2), all rows at once: the last bits may depend on their number."""
+    hidden = features
+    for number, (weight, bias) in enumerate(layers):
+        hidden = (np.maximum(hidden, 0) if number else hidden) @ weight.T + bias
+    return hidden
+
+
 def read(folder: Path) -> Head:
     """Raises WeightsError that names the file and what is wrong with it."""
     file = folder / CONFIG
@@ -110,7 +118,7 @@ def read(folder: Path) -> Head:
     return Head(reading, _layers(folder / TENSORS), str(value.get("licence", "unknown")))
 
 
-def _layers(file: Path) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+def _layers(file: Path) -> Layers:
     try:
         tensors = load_file(file)
     except (OSError, SafetensorError, ValueError) as error:
@@ -121,7 +129,7 @@ def _layers(file: Path) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
         layers.append((tensors[f"{stem}.weight"], tensors.get(f"{stem}.bias", np.zeros(0))))
     if not layers or not _fit(layers) or len(tensors) != 2 * len(layers):
         raise WeightsError(f"{file} holds no layers of a probe, one behind the other, with two outputs")
-    return tuple((weight.astype(np.float64), bias.astype(np.float64)) for weight, bias in layers)
+    return tuple((weight.astype(np.float32), bias.astype(np.float32)) for weight, bias in layers)
 
 
 def _fit(layers: Sequence[tuple[np.ndarray, np.ndarray]]) -> bool:
@@ -134,9 +142,7 @@ def _fit(layers: Sequence[tuple[np.ndarray, np.ndarray]]) -> bool:
     )
 
 
-def folded(
-    layers: Sequence[tuple[np.ndarray, np.ndarray]], mean: np.ndarray, std: np.ndarray
-) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+def folded(layers: Sequence[tuple[np.ndarray, np.ndarray]], mean: np.ndarray, std: np.ndarray) -> Layers:
     """Layers on features brought to `mean` 0 and `std` 1, as layers on the features themselves."""
     (weight, bias), *rest = layers
     first = weight / std

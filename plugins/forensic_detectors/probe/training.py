@@ -21,8 +21,8 @@ from forensic_cli.training.job import RECORD, TrainingJob, Watch
 from forensic_cli.training.splits import folds
 from forensic_cli.weights import locate
 from forensic_cli.writing import atomic
-from forensic_detectors.probe.fitting import Layers, fit
-from forensic_detectors.probe.head import Head, Reading
+from forensic_detectors.probe.fitting import fit
+from forensic_detectors.probe.head import Head, Reading, applied
 from forensic_detectors.probe.recipes import Recipe
 
 
@@ -85,7 +85,7 @@ def crossed(recipe: Recipe, items: Sequence[Labelled], features: np.ndarray, see
         out = places == fold
         layers = fit(features[~out], generated[~out], handmade[~out], weights[~out], recipe, seed, watch)
         for view in range(min(2, recipe.views)):
-            odds[out, view] = _applied(layers, features[out, view])
+            odds[out, view] = applied(layers, features[out, view])[:, 0]
     real = ~generated & ~handmade
     found = {}
     for view, word in enumerate(("native", "met")[: min(2, recipe.views)]):
@@ -96,13 +96,6 @@ def crossed(recipe: Recipe, items: Sequence[Labelled], features: np.ndarray, see
             if handmade.any():
                 found[f"handmade_{word}_{rate:g}"] = float(np.mean(odds[handmade, view] > limit))
     return found
-
-
-def _applied(layers: Layers, features: np.ndarray) -> np.ndarray:
-    hidden = features
-    for number, (weight, bias) in enumerate(layers):
-        hidden = (np.maximum(hidden, 0) if number else hidden) @ weight.T + bias
-    return np.asarray(hidden[:, 0])
 
 
 def _record(job: TrainingJob, recipe: Recipe, digest: str) -> dict[str, Any]:
