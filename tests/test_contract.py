@@ -33,7 +33,8 @@ def networks(tiny_dinov2, tiny_classifier):
 
 def settings(offer, networks):
     """What the tests set of a detector's options."""
-    needs = {"weights": str(networks[offer.entry.name])} if weights_of(offer.factory.Options()) else {}
+    own = offer.entry.name not in networks  # it brings weights of its own
+    needs = {"weights": str(networks[offer.entry.name])} if weights_of(offer.factory.Options()) and not own else {}
     return needs | SETTINGS.get(offer.name, {})
 
 

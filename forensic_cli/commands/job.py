@@ -179,8 +179,8 @@ def _sentences(summary: Summary, judge: Judge | None) -> Iterator[str]:
     recall = judge.recall() if judge and told and judge.point.fdr is None and not judge.lacking() else None
     if judge and recall is not None:
         yield (
-            f"by scores at most {in_words(judge.point.fpr)} photographs are called generated, and {in_words(recall)} "
-            "generated images never seen before; unflagged is not authentic"
+            f"by scores at most {in_words(judge.point.fpr)} photographs are called generated; of generated images never "
+            f"seen before {in_words(recall)} are; unflagged is not authentic"
         )
 
 

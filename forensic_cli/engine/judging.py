@@ -122,7 +122,7 @@ class Judge:
         needed = conformal.fewest(self.point.fpr / several, TAIL / several)
         return (
             f"{numbers} cannot show a false-positive rate of {100 * self.point.fpr:g} %"
-            f"{', about ' if several > 1 else ', '}{needed:,} {'of each ' * (several > 1)}can: "
+            f"{', about ' if several > 1 else ', '}{needed:,} independent ones {'of each ' * (several > 1)}can: "
             "no score calls anything generated"
         )
 
@@ -204,6 +204,8 @@ class Judge:
             moved = {name: getattr(ranges.get(name), end, score) for name, score in scored.items()}
             if self._at(moved, level, mean) != label:
                 return "inconclusive", "copies of it that were re-encoded or resized are judged otherwise"
+        if label == "inconclusive" and not mean and self.lacking():
+            return label, "so few photographs that no score can be called generated at this rate"
         if label == "inconclusive":
             fewest = min(
                 (self._bases[name].calibrated for name in scored), key=lambda one: len(one.photographs) * one.worth

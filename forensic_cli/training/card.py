@@ -42,7 +42,7 @@ Gives the log-odds that an image was generated; higher means more likely generat
 below every threshold is not "authentic".
 
 Trained on {data["trained_on"]:,} images, {lessons}from {record["started_from"]}.
-Held out, whole sources at a time, and never trained on: {data["held_out"]:,} images.
+Held out{", whole sources at a time," * (not record.get("doubts"))} and never trained on: {data["held_out"]:,} images.
 """
 
 
@@ -61,7 +61,7 @@ def _figures(card: Card) -> str:
     control = "not known" if measured.zero_pixel is None else f"{measured.zero_pixel:.3f}"
     worst = sorted(measured.generators, key=lambda row: float(row["auroc"]))[:_WEAKEST]
     head = ["files", "AUROC", "recall at 5 % FPR", "recall at 1 % FPR", *(f"verdicts at {rate:.1%}" for rate in rates)]
-    return f"""## On sources it never saw
+    return f"""## On {"images" if card.record.get("doubts") else "sources"} it never saw
 
 {counted(native["n_real"], known.sources, known.worth)}, {native["n_generated"]:,} generated images; 95 % intervals over
 whole sources (bootstrap). A verdict at a rate is drawn where, with 95 % confidence over sources, no larger share of the
@@ -135,12 +135,18 @@ Seed {record["seed"]}, {record["dtype"]}; fingerprint of the data `{record["data
 
 
 def _data(card: Card) -> str:
-    held = {item.source for item in card.unseen}
+    held, known = ({item.source for item in some} for some in (card.unseen, card.known))
     counts: Counter[tuple[str, str, str]] = Counter()
     for item in (*card.known, *card.unseen):
         counts[item.source, item.label, item.licence or "not stated"] += 1
     rows = [
-        [source, what, str(number), licence, "held out" if source in held else ""]
+        [
+            source,
+            what,
+            str(number),
+            licence,
+            "" if source not in held else "held out in part" if source in known else "held out",
+        ]
         for (source, what, licence), number in sorted(counts.items())
     ]
     return f"""## Data

@@ -1,4 +1,4 @@
-"""A network that matches pictures with captions sees the whole picture; a small layer reads off what is generated."""
+"""A network that matches pictures with captions sees the picture at a glance; a small layer reads what is generated."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ def answers(batch: Batch, *, weights: Weights, encoder: Weights) -> np.ndarray:
 
 
 class Probe(Detector):
-    """A network that matches pictures with captions sees the whole picture; a small layer reads off what is generated.
+    """A network that matches pictures with captions sees the picture at a glance; a small layer reads what is generated.
 
     UnivFD's idea (Ojha, Li and Lee 2023) at intermediate blocks, as in RINE (arXiv:2402.19091): class tokens and means of
     the patch tokens of a frozen image encoder after some of its blocks, standardised, go through one or two layers that
-    `forensic train probe` fits. The image is seen once and whole, its short side at the encoder's size
-    (bicubic), and of that the centre. The score is the log-odds of "generated".
+    `forensic train probe` fits. The image is seen once, its short side at the encoder's size (bicubic), and of that the
+    central square: what lies beside it has no part in the score. The score is the log-odds of "generated".
     A second output knows pictures made by hand (screenshots, drawings, plots, paintings): what it takes for one is unlike
     the photographs of the calibration, whatever its score.
-    Heatmaps show what it says of each part of the picture alone.
+    Heatmaps show what it says of each part of that square alone.
     """
 
     paper = "arXiv:2302.10174"

@@ -36,6 +36,8 @@ def train(job: TrainingJob) -> dict[str, str]:
     located = locate(recipe.encoder, offline=session.offline)
     digest = located.sha256
     reading = Reading(recipe.encoder.source, digest, run.statistics.look, recipe.classes, recipe.means)
+    blank = np.zeros((1, run.statistics.size, run.statistics.size, 3), np.uint8)
+    reading.features(run(blank))  # blocks that it does not have are told before anything is looked at
     record = _record(job, recipe, digest)
     settings = {"weights": str(job.folder), "encoder": recipe.encoder.source}
     if _finished(job.folder, record):

@@ -151,7 +151,7 @@ class Overview:
             yield from rates(self._calibration)
             yield (
                 "A score is the method's own number, higher for more likely generated. Its p is the share of the "
-                "calibration photographs that score as high: the smaller, the rarer among photographs."
+                "calibration photographs that score as high, the image itself counted in: the smaller, the rarer."
             )
         told = self._calibration and self._calibrated and odds(self._calibration)
         words = [f"“{word}”" for word in ("unflagged", "no verdict") if self._words[word] and not told]
@@ -177,8 +177,8 @@ def odds(calibration: Json) -> str | None:
         if recall is None or not possible:
             return None
         return (
-            f"By scores at most {in_words(rate)} photographs are called “generated”, and {in_words(recall)} generated "
-            "images never seen before. “unflagged” does not mean authentic."
+            f"By scores at most {in_words(rate)} photographs are called “generated”; of generated images never seen before "
+            f"{in_words(recall)} are. “unflagged” does not mean authentic."
         )
     except (KeyError, TypeError, ValueError):  # a report by somebody else, or of an earlier version
         return None
