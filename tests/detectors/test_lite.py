@@ -49,9 +49,10 @@ def test_verdicts_keep_to_their_rate_on_its_own_photographs():
     assert len(known.photographs) == profile.photographs.number >= 300
     assert measured["thresholds"] == {f"{rate:g}": score for rate, score in known.verdict_thresholds.items()}
     for rate, limit in known.verdict_thresholds.items():
-        assert (
-            np.mean(np.array(known.photographs) > limit) == measured["conditions"]["native"]["over"][f"{rate:g}"][0] < rate
-        )
+        over, _ = measured["conditions"]["native"]["over"][f"{rate:g}"]
+        assert over < rate
+        # the profile keeps four digits, which the photograph at the threshold may be above
+        assert over == pytest.approx(np.mean(np.array(known.photographs) > limit), abs=1.5 / len(known.photographs))
 
 
 def test_no_photograph_of_its_calibration_was_trained_on():

@@ -66,7 +66,8 @@ def train(job: TrainingJob) -> dict[str, str]:
     averaged: Any = fitting.run(job.workers, job.watch, _check(job, classifier, unseen), often)
     if not fitting.main:
         return {"weights": str(job.folder)}
-    classifier = building.folded(averaged.body, classifier, recipe.size)
+    if recipe.graph:  # which reads the very tensors that are stored, and ONNX Runtime folds anyway
+        classifier = building.folded(averaged.body, classifier, recipe.size)
     save(averaged.body, classifier, job.folder, recipe.stored)
     draw_curves(job.folder / "curves.png", fitting.state, recipe.backbone)
     if recipe.graph:
