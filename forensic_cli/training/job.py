@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from forensic_cli import options
+from forensic_cli.records import Json
+
 if TYPE_CHECKING:
     from forensic_cli.datasets import Dataset
     from forensic_cli.detector import Session
@@ -45,3 +48,22 @@ class TrainingJob:
     command: str
     watch: Watch
     say: Callable[[str], None]
+
+    def record(self, recipe: Any, origin: str) -> Json:
+        """What every trainer writes down (RECORD): how to do it again, with which `recipe` and from which weights."""
+        return {
+            "schema": "forensic/training/1",
+            "method": self.method,
+            "command": self.command,
+            "seed": self.session.seed,
+            "dtype": self.session.dtype,
+            "recipe": options.to_json(recipe),
+            "started_from": origin,
+            "data": {
+                "fingerprint": self.dataset.fingerprint,
+                "trained_on": len(self.division.known),
+                "held_out": len(self.division.unseen),
+            },
+            "held_out_sources": self.division.held_out,
+            "doubts": list(self.division.doubts),
+        }

@@ -73,7 +73,7 @@ def train(job: TrainingJob) -> dict[str, str]:
     if recipe.graph:
         stored = TorchNetwork.load(job.folder, classifier, building.make, job.session)
         write_graph(job.folder, stored.scorer, classifier)
-    record = _record(job, recipe, known, unseen, origin) | asdict(fitting.state)
+    record = job.record(recipe, origin) | asdict(fitting.state)
     record["waiting_share"] = fitting.state.waited / max(fitting.state.seconds, 1e-9)
     _write(job.folder / RECORD, record)
     return {"weights": str(job.folder)}
@@ -197,24 +197,6 @@ def save(body: nn.Module, classifier: Classifier, folder: Path, stored: str) -> 
     with atomic(folder / "model.safetensors") as stream:
         stream.write(serialised(tensors, metadata={"format": "pt"}))
     _write(folder / "config.json", classifier.to_json())
-
-
-def _record(
-    job: TrainingJob, recipe: Recipe, known: Sequence[Labelled], unseen: Sequence[Labelled], origin: str
-) -> dict[str, Any]:
-    """How to do it again."""
-    return {
-        "schema": "forensic/training/1",
-        "method": job.method,
-        "command": job.command,
-        "seed": job.session.seed,
-        "dtype": job.session.dtype,
-        "recipe": options.to_json(recipe),
-        "started_from": origin,
-        "data": {"fingerprint": job.dataset.fingerprint, "trained_on": len(known), "held_out": len(unseen)},
-        "held_out_sources": job.division.held_out,
-        "doubts": list(job.division.doubts),
-    }
 
 
 def _write(file: Path, value: Any) -> None:

@@ -60,7 +60,8 @@ class Probe(Detector):
     @classmethod
     def facts(cls) -> list[str]:
         """The essence of the model card."""
-        return essence(Path(__file__).parent / "eye")
+        folder = Path(__file__).parent
+        return [*essence(folder / "eye"), f"What was tried: {folder / 'TRIALS.md'}"]
 
     def open_weights(self) -> None:
         """A layer that was fitted to another encoder would give numbers without meaning."""

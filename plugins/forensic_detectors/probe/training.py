@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from forensic_cli import options
 from forensic_cli.datasets import Labelled
 from forensic_cli.datasets.labelled import HANDMADE
 from forensic_cli.errors import TrainingError
@@ -38,7 +37,7 @@ def train(job: TrainingJob) -> dict[str, str]:
     reading = Reading(recipe.encoder.source, digest, run.statistics.look, recipe.classes, recipe.means)
     blank = np.zeros((1, run.statistics.size, run.statistics.size, 3), np.uint8)
     reading.features(run(blank))  # blocks that it does not have are told before anything is looked at
-    record = _record(job, recipe, digest)
+    record = job.record(recipe, f"{recipe.encoder.source} (SHA-256 {digest[:12]})")
     settings = {"weights": str(job.folder), "encoder": recipe.encoder.source}
     if _finished(job.folder, record):
         return settings
@@ -98,26 +97,6 @@ def crossed(recipe: Recipe, items: Sequence[Labelled], features: np.ndarray, see
             if handmade.any():
                 found[f"handmade_{word}_{rate:g}"] = float(np.mean(odds[handmade, view] > limit))
     return found
-
-
-def _record(job: TrainingJob, recipe: Recipe, digest: str) -> dict[str, Any]:
-    """How to do it again."""
-    return {
-        "schema": "forensic/training/1",
-        "method": job.method,
-        "command": job.command,
-        "seed": job.session.seed,
-        "dtype": job.session.dtype,
-        "recipe": options.to_json(recipe),
-        "started_from": f"{recipe.encoder.source} (SHA-256 {digest[:12]})",
-        "data": {
-            "fingerprint": job.dataset.fingerprint,
-            "trained_on": len(job.division.known),
-            "held_out": len(job.division.unseen),
-        },
-        "held_out_sources": job.division.held_out,
-        "doubts": list(job.division.doubts),
-    }
 
 
 def _finished(folder: Path, record: dict[str, Any]) -> bool:
