@@ -233,6 +233,12 @@ def read(path: Path) -> Profile:
         raise UsageError(f"the profile {printable(str(path))} cannot be read: it is no JSON") from error
 
 
+def beside(folder: Path) -> Profile | None:
+    """The profile in the folder of the weights that it is of; None if there is none. Raises UsageError."""
+    place = folder / CALIBRATION
+    return read(place) if place.is_file() else None
+
+
 def parse(value: Any, source: str) -> Profile:
     """A profile of what stands in a JSON file. Raises UsageError."""
     if not isinstance(value, dict) or value.get("schema") != SCHEMA:
@@ -246,7 +252,7 @@ def parse(value: Any, source: str) -> Profile:
             for name, one in value["methods"].items()
         }
     except WrongShape as wrong:
-        raise UsageError(f"{source}: {''.join(reversed(wrong.trail)).removeprefix('.')} {wrong}") from wrong
+        raise UsageError(f"{source}: {wrong.place} {wrong}") from wrong
     if profile.forensic.partition(".")[0] != __version__.partition(".")[0]:
         raise UsageError(f"{source} was made with forensic {profile.forensic}, this is {__version__}: calibrate again")
     for name, one in methods.items():

@@ -28,6 +28,11 @@ class WrongShape(Exception):
         super().__init__(what)
         self.trail: list[str] = []
 
+    @property
+    def place(self) -> str:
+        """Where the value stands, from the outside in: "methods[1].score"."""
+        return "".join(reversed(self.trail)).removeprefix(".")
+
 
 def shaped(kind: Any, value: Any) -> Any:
     """`value` as a `kind`: a record, or the type of one of its fields. Names that the record does not know are left out.

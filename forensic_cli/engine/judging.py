@@ -57,6 +57,8 @@ class Judge:
         self._scales = {name: _Scale(one.calibrated, len(bases)) for name, one in bases.items()}
         self._p_values = array("d")
         self._together = lru_cache(1 << 16)(self._all_together)
+        highest = self._together(tuple(scale.steps for scale in self._scales.values()))
+        self._possible = point.fdr is not None or bool(at_most(highest.high, point.fpr))
 
     def judged(self, record: FileRecord) -> FileRecord:
         """The record with p-values, likelihood ratios and verdicts at the false-positive rate."""
@@ -81,7 +83,7 @@ class Judge:
             "fpr": self.point.fpr,
             "fdr": self.point.fdr,
             "confidence": 1 - TAIL,
-            "possible": self.lacking() is None,
+            "possible": self._possible,
             "recall": None if self.point.fdr is not None else self.recall(),
             "combination": rule,
             "methods": methods,
@@ -111,10 +113,7 @@ class Judge:
 
     def lacking(self) -> str | None:
         """A sentence where the photographs are too few for the false-positive rate that was asked for."""
-        if self.point.fdr is not None:
-            return None
-        highest = self._together(tuple(scale.steps for scale in self._scales.values()))
-        if at_most(highest.high, self.point.fpr):
+        if self._possible:
             return None
         several = len(self._bases)
         parts = [(name, one.calibrated) for name, one in self._bases.items()]
@@ -204,7 +203,7 @@ class Judge:
             moved = {name: getattr(ranges.get(name), end, score) for name, score in scored.items()}
             if self._at(moved, level, mean) != label:
                 return "inconclusive", "copies of it that were re-encoded or resized are judged otherwise"
-        if label == "inconclusive" and not mean and self.lacking():
+        if label == "inconclusive" and not mean and not self._possible:
             return label, "so few photographs that no score can be called generated at this rate"
         if label == "inconclusive":
             fewest = min(

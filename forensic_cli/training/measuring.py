@@ -41,7 +41,7 @@ _TOGETHER = 16
 
 @dataclass(frozen=True)
 class Measured:
-    """What a detector did on images from sources it never saw. `scores`, `unlike`: of the images as they are, (N,).
+    """What a detector did on images from sources it never saw. `scores`: of the images as they are, (N,).
 
     `calibrated`: what the photographs among them scored, by which a scan draws its verdicts.
     """
@@ -54,7 +54,6 @@ class Measured:
     zero_pixel: float | None
     items: Sequence[Labelled]
     scores: np.ndarray
-    unlike: np.ndarray | None
 
     def to_json(self) -> dict[str, Any]:
         known = self.calibrated
@@ -117,7 +116,6 @@ def measure(detector: Detector, use: MethodUse, known: Sequence[Labelled], unsee
         zero_pixel=None if np.isnan(control) else control,
         items=unseen,
         scores=native,
-        unlike=unlike,
     )
 
 

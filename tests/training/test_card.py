@@ -60,7 +60,6 @@ def figures(items, scores, conditions, control):
         zero_pixel=control,
         items=items,
         scores=scores,
-        unlike=None,
     )
 
 

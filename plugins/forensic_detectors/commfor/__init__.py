@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 from forensic_cli import Detector, Weights, hookimpl
 from forensic_cli.classifier import Classifier, Look
 from forensic_cli.features.networks import Build
-from forensic_cli.profiles import CALIBRATION, Profile, read
+from forensic_cli.profiles import Profile, beside
 from forensic_cli.training.essence import essence
 from forensic_cli.weights import locate
 from forensic_detectors.baselines.baseline import Baseline, Mapped
@@ -62,8 +62,7 @@ class Commfor(Baseline):
 
     def calibration(self) -> Profile | None:
         """What the photographs scored that were held out when the network was trained."""
-        place = locate(self.options.weights, offline=True).path / CALIBRATION
-        return read(place) if place.is_file() else None
+        return beside(locate(self.options.weights, offline=True).path)
 
     @classmethod
     def train(cls, job: Any) -> dict[str, str]:

@@ -12,7 +12,7 @@ import numpy as np
 from forensic_cli import Batch, Detector, Session, Weights, hookimpl
 from forensic_cli.errors import WeightsError
 from forensic_cli.features.encoders import encoder, tokens
-from forensic_cli.profiles import CALIBRATION, Profile, read
+from forensic_cli.profiles import Profile, beside
 from forensic_cli.training.essence import essence
 from forensic_cli.weights import locate
 from forensic_detectors.probe import head as heads
@@ -76,7 +76,7 @@ class Probe(Detector):
 
     def score(self, batch: Batch) -> np.ndarray:
         """Log-odds of "generated", (N,)."""
-        self._told()
+        self.provider = self.session.once(encoder, weights=self.options.encoder).provider
         return batch.once(answers, weights=self.options.weights, encoder=self.options.encoder)[:, 0]
 
     def unlike(self, batch: Batch) -> np.ndarray:
@@ -96,11 +96,7 @@ class Probe(Detector):
 
     def calibration(self) -> Profile | None:
         """What the photographs scored that were held out when the layer was fitted."""
-        place = locate(self.options.weights, offline=True).path / CALIBRATION
-        return read(place) if place.is_file() else None
-
-    def _told(self) -> None:
-        self.provider = self.session.once(encoder, weights=self.options.encoder).provider
+        return beside(locate(self.options.weights, offline=True).path)
 
     @classmethod
     def train(cls, job: Any) -> dict[str, str]:

@@ -78,7 +78,9 @@ class _Graph:
         scaled = self.op("Mul", above, self.op("Div", "255", most))
         return self.op("QuantizeLinear", scaled, "1", "0"), most
 
-    def matrix(self, rounded: tuple[str, str], names: Sequence[str], zero: str, steps: int, shift: np.ndarray) -> str:
+    def matrix(
+        self, rounded: tuple[str, str], names: Sequence[str], zero: str, steps: int, shift: float | np.ndarray = 0.0
+    ) -> str:
         """The product with one or more matrices side by side, plus their biases and `shift`."""
         numbers, most = rounded
         turned = [self.op("Transpose", self.stored(f"{name}.weight"), perm=[1, 0]) for name in names]
@@ -145,7 +147,7 @@ def _block(graph: _Graph, hidden: str, name: str) -> str:
     attention, mlp = f"{name}self_attn.", f"{name}mlp."
     tokens = graph.normalised(hidden, f"{name}layer_norm1", graph.tensors[f"{attention}q_proj.weight{EVEN}"])
     names = [f"{attention}{which}_proj" for which in "qkv"]
-    every = graph.matrix(graph.rounded(tokens), names, "128", 127, np.array(0.0))
+    every = graph.matrix(graph.rounded(tokens), names, "128", 127)
     turns = ([0, 2, 1, 3], [0, 2, 3, 1], [0, 2, 1, 3])
     parts = graph.several("Split", 3, every, axis=-1, num_outputs=3)
     query, key, value = (
@@ -154,10 +156,10 @@ def _block(graph: _Graph, hidden: str, name: str) -> str:
     )
     weights = graph.op("Softmax", graph.op("Mul", graph.op("MatMul", query, key), "root"), axis=-1)
     looked = graph.op("Transpose", graph.op("MatMul", weights, value), perm=[0, 2, 1, 3])
-    looked = graph.rounded(graph.op("Reshape", looked, "joined"))  # type: ignore[assignment]
-    hidden = graph.op("Add", hidden, graph.matrix(looked, [f"{attention}out_proj"], "128", 127, np.array(0.0)))  # type: ignore[arg-type]
+    together = graph.rounded(graph.op("Reshape", looked, "joined"))
+    hidden = graph.op("Add", hidden, graph.matrix(together, [f"{attention}out_proj"], "128", 127))
     tokens = graph.normalised(hidden, f"{name}layer_norm2", graph.tensors[f"{mlp}fc1.weight{EVEN}"])
-    inner = graph.matrix(graph.rounded(tokens), [f"{mlp}fc1"], "128", 127, np.array(0.0))
+    inner = graph.matrix(graph.rounded(tokens), [f"{mlp}fc1"], "128", 127)
     inner = graph.op("QuickGelu", inner, domain=_CONTRIBUTED, alpha=1.702)
     last = f"{mlp}fc2"
     whole = graph.tensors[f"{last}.weight"].astype(np.float64) * graph.tensors[f"{last}.weight{SCALE}"][:, None]

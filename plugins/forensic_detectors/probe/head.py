@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
@@ -112,7 +111,7 @@ def read(folder: Path) -> Head:
     try:
         reading: Reading = shaped(Reading, {name: value.get(name) for name in Reading.__dataclass_fields__})
     except WrongShape as wrong:
-        raise WeightsError(f"{file}: {''.join(reversed(wrong.trail)).removeprefix('.')} {wrong}") from wrong
+        raise WeightsError(f"{file}: {wrong.place} {wrong}") from wrong
     except ValueError as error:
         raise WeightsError(f"{file}: {error}") from error
     return Head(reading, _layers(folder / TENSORS), str(value.get("licence", "unknown")))
@@ -147,14 +146,3 @@ def folded(layers: Sequence[tuple[np.ndarray, np.ndarray]], mean: np.ndarray, st
     (weight, bias), *rest = layers
     first = weight / std
     return ((first, bias - first @ mean), *rest)
-
-
-def described(config: Mapping[str, Any]) -> str:
-    """The place of reading in words: "class tokens after blocks 6 and 9"."""
-    words = []
-    for name, what in (("classes", "class tokens"), ("means", "mean patch tokens")):
-        blocks = [str(one) for one in config.get(name, ())]
-        if blocks:
-            several = "blocks" if len(blocks) > 1 else "block"
-            words.append(f"{what} after {several} {' and '.join(filter(None, [', '.join(blocks[:-1]), blocks[-1]]))}")
-    return " and ".join(words)
