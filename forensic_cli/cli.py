@@ -1,33 +1,25 @@
-"""The `forensic` command: hands each word to its file in commands/, tells errors in one line, returns the status."""
+"""The `forensic` command: hands each word to whatever package offers it, tells errors in one line, returns the status."""
 
 import os
 import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from importlib import import_module
-from typing import Annotated
+from itertools import groupby
+from typing import Annotated, Any
 
 import typer
 
 from forensic_cli import __version__
 from forensic_cli.commands.parameters import Shown
-from forensic_cli.errors import ForensicError, reason
+from forensic_cli.entries import COMMANDS, OURS, Entry, find, summary
+from forensic_cli.errors import ForensicError, PluginError, reason
+from forensic_cli.offers import load, sole
 from forensic_cli.status import Status
 from forensic_cli.text import visible
 
-# In the order of --help. Only the file of the command that was typed is imported, for people wait for it.
-COMMANDS = {
-    "scan": "scan",
-    "methods": "methods",
-    "weights": "weights",
-    "report": "report",
-    "calibrate": "calibrate",
-    "evaluate": "evaluate",
-    "train": "train",
-    "export-onnx": "export_onnx",
-    "doctor": "doctor",
-}
+# the order in which people meet them in --help; others follow by name
+_FIRST = ("scan", "methods", "weights", "report", "calibrate", "evaluate", "train", "export-onnx")
 
 
 def _app(words: Sequence[str]) -> typer.Typer:
@@ -41,17 +33,43 @@ def _app(words: Sequence[str]) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
     app.callback()(root)
-    overview = not words or words[0] in ("-h", "--help")
-    for name in words[:1] if words and words[0] in COMMANDS else COMMANDS:
-        module = import_module(f"forensic_cli.commands.{COMMANDS[name]}")
-        group = getattr(module, "app", None)
-        if overview and "_FORENSIC_COMPLETE" not in os.environ:
-            app.command(name, help=str(group.info.help if group else getattr(module, COMMANDS[name]).__doc__))(_nothing)
-        elif group:
-            app.add_typer(group, name=name)
-        else:
-            app.command(name)(getattr(module, COMMANDS[name]))
+    offered = _commands()
+    if words and words[0] in offered:
+        _add(app, words[0], load(sole(offered[words[0]], "command")))
+        return app
+    overview = (not words or words[0] in ("-h", "--help")) and "_FORENSIC_COMPLETE" not in os.environ
+    for name, entries in offered.items():
+        if overview:
+            app.command(name, help=_sentence(entries))(_nothing)
+            continue
+        with suppress(PluginError):  # it is told when it is typed, and by doctor
+            _add(app, name, load(sole(entries, "command")))
     return app
+
+
+def _commands() -> dict[str, list[Entry]]:
+    """Those that packages offer, by name; two packages may offer one name."""
+    found = sorted(
+        find(COMMANDS), key=lambda one: (_FIRST.index(one.name) if one.name in _FIRST else len(_FIRST), one.name)
+    )
+    return {name: list(entries) for name, entries in groupby(found, key=lambda entry: entry.name)}
+
+
+def _add(app: typer.Typer, name: str, command: Any) -> None:
+    """A function with Typer's annotations, or an app of several commands."""
+    if isinstance(command, typer.Typer):
+        app.add_typer(command, name=name)
+    else:
+        app.command(name)(command)
+
+
+def _sentence(entries: Sequence[Entry]) -> str:
+    """What a command is for. That of another package is not imported: the first paragraph of its module says it."""
+    if len(entries) > 1 or entries[0].distribution != OURS:
+        packages = " and ".join(entry.distribution for entry in entries)
+        return f"{summary(entries[0].module).rstrip('.')} ({packages}).".strip()
+    command = load(entries[0])
+    return str(command.info.help if isinstance(command, typer.Typer) else command.__doc__)
 
 
 def _nothing() -> None:
@@ -84,7 +102,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if hasattr(error, "format_message"):  # typer's own usage errors; it no longer exposes their class
             return _misused(error.format_message())
-        _tell(f"this is a mistake of forensic itself, please report it with --debug: {reason(error)}", error)
+        guest = next((one for one in _commands().get(words[0], ()) if one.distribution != OURS), None) if words else None
+        whose = f"{guest}: a mistake of this package" if guest else "this is a mistake of forensic itself"
+        _tell(f"{whose}, please report it with --debug: {reason(error)}", error)
         return Status.FAILURES
     return int(result or 0)
 

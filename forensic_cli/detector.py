@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
@@ -31,10 +33,12 @@ class Once:
     def once(self, function: Callable[..., Answer], **settings: Any) -> Answer:
         """`function(self, **settings)`, computed by whoever asks first. Settings are hashable: words, numbers, records.
 
+        A setting that is left out is the function's own default: who leaves it out and who writes it share one answer.
+
         A failure is remembered too: whoever asks again gets the same exception, without the wait. Running out of memory
         is not, for the next try may find more.
         """
-        key = (function, tuple(sorted(settings.items())))
+        key = (function, tuple(sorted({**_defaults(function), **settings}.items())))
         if key in self._failures:
             raise _afresh(self._failures[key])
         if key not in self._answers:
@@ -51,6 +55,16 @@ class Once:
         """Let go of everything remembered, to free its memory."""
         self._answers.clear()
         self._failures.clear()
+
+
+@cache
+def _defaults(function: Callable[..., Any]) -> dict[str, Any]:
+    """What its settings are where nobody says otherwise."""
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # some callables written in C do not tell
+        return {}
+    return {name: one.default for name, one in parameters.items() if one.default is not inspect.Parameter.empty}
 
 
 def _afresh(error: Exception) -> Exception:

@@ -9,27 +9,34 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib.machinery import PathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from itertools import takewhile
 from pathlib import Path
 
 OURS = "forensic-cli"
 DETECTORS, REPORTS = "forensic.detectors", "forensic.reports"
+COMMANDS, LAYOUTS = "forensic.commands", "forensic.layouts"
+RECIPES, TRANSFORMS = "forensic.recipes", "forensic.transforms"
 DEFAULTS, STRONGER = "forensic.defaults", "forensic.stronger"
 
 _DOCSTRING = r"""(?s)(?:\s*(?:#.*)?\n)*[rR]?(?:(\"{3}|'{3})(.*?)\1|(["'])(.*?)\3)"""
-_LINE = r"([^=\s][^=]*?)\s*=\s*([\w.]+)"
+_LINE = r"([^=\s][^=]*?)\s*=\s*([\w.]+)(?:\s*:\s*([\w.]+))?"
+_CHOSEN = (DETECTORS, DEFAULTS, STRONGER)  # what FORENSIC_PLUGINS limits among our own
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A plugin that was found and not imported. A loose file has its path as `distribution` and no `module`."""
+    """A plugin that was found and not imported: `attribute` of `module`, or all of it.
+
+    A loose file has its path as `distribution` and no `module`.
+    """
 
     group: str
     name: str
     module: str
     distribution: str
     version: str
+    attribute: str = ""
 
     def __str__(self) -> str:
         return f"{self.distribution} {self.version} [{self.name}]"
@@ -44,7 +51,7 @@ def find(group: str) -> list[Entry]:
     return [
         entry
         for entry in installed(group)
-        if words & {entry.name, entry.distribution} or (group == REPORTS and entry.distribution == OURS)
+        if words & {entry.name, entry.distribution} or (group not in _CHOSEN and entry.distribution == OURS)
     ]
 
 
@@ -63,23 +70,23 @@ def installed(*groups: str) -> list[Entry]:
     found: dict[tuple[str, str, str], Entry] = {}
     seen: set[str] = set()
     for metadata, text in _tables(tuple(sys.path)):
-        wanted = [(group, name, module) for group, name, module in _parse(text) if group in groups]
+        wanted = [line for line in _parse(text) if line[0] in groups]
         if not wanted:
             continue
         distribution, version = _identity(metadata)
         if distribution.lower() in seen:
             continue
         seen.add(distribution.lower())
-        for group, name, module in wanted:
-            found[group, name, distribution] = Entry(group, name, module, distribution, version)
+        for group, name, module, attribute in wanted:
+            found[group, name, distribution] = Entry(group, name, module, distribution, version, attribute)
     return sorted(found.values(), key=lambda entry: (entry.name, entry.distribution))
 
 
 def summary(module: str) -> str:
     """The first paragraph of a module's docstring, read from its source without importing it; "" if there is none."""
-    path = _source(module)
+    spec = _spec(module)
     try:
-        text = path.read_text("utf-8") if path else ""
+        text = Path(spec.origin).read_text("utf-8") if spec and spec.origin and spec.origin.endswith(".py") else ""
     except (OSError, UnicodeDecodeError):
         return ""
     found = re.match(_DOCSTRING, text)
@@ -109,15 +116,15 @@ def _metadata_folders(path: tuple[str, ...]) -> Iterator[str]:
         yield from (os.path.join(folder, name) for name in names)
 
 
-def _parse(text: str) -> Iterator[tuple[str, str, str]]:
-    """Group, name and module of each line of an entry_points.txt."""
+def _parse(text: str) -> Iterator[tuple[str, str, str, str]]:
+    """Group, name, module and attribute of each line of an entry_points.txt."""
     group = ""
     for line in text.splitlines():
         line = line.strip()
         if line.startswith("[") and line.endswith("]"):
             group = line[1:-1].strip()
         elif match := re.match(_LINE, line):
-            yield group, match[1], match[2]
+            yield group, match[1], match[2], match[3] or ""
 
 
 def _identity(metadata: str) -> tuple[str, str]:
@@ -136,13 +143,22 @@ def _identity(metadata: str) -> tuple[str, str]:
     return distribution, version or "0"
 
 
-def _source(module: str) -> Path | None:
-    """The source file of a module: its parents are looked up, not imported."""
+def folder(module: str) -> Path | None:
+    """The folder of a package, which is not imported; None if there is none."""
+    spec = _spec(module)
+    return Path(next(iter(spec.submodule_search_locations))) if spec and spec.submodule_search_locations else None
+
+
+def _spec(module: str) -> ModuleSpec | None:
+    """Where a module is: its parents are looked up, not imported."""
     path: list[str] | None = None
     spec = None
     for part in range(module.count(".") + 1):
         spec = PathFinder.find_spec(".".join(module.split(".")[: part + 1]), path)
         if spec is None:
             return None
-        path = list(spec.submodule_search_locations or ())
-    return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None
+        try:
+            path = list(spec.submodule_search_locations or ())
+        except KeyError:  # a folder without __init__.py in a package that is not imported cannot be looked into
+            return None
+    return spec

@@ -1,12 +1,10 @@
 """Finds plugins without importing them, and imports those that are asked for so that a broken one harms nobody else."""
 
 import hashlib
-import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +14,9 @@ import pluggy
 
 from forensic_cli import hookspecs
 from forensic_cli.detector import Detector
-from forensic_cli.entries import DETECTORS, OURS, REPORTS, Entry, defaults, find, stronger
+from forensic_cli.entries import DETECTORS, REPORTS, Entry, defaults, find, stronger
 from forensic_cli.errors import PluginError, UsageError, nearest, reason
+from forensic_cli.offers import blame, guarded, load, sole
 from forensic_cli.options import options_of
 from forensic_cli.report import Report
 
@@ -112,13 +111,8 @@ class Plugins:
         if entry in self._loaded:
             return
         try:
-            rivals = [other for other in self._entries(entry.group) if other.name == entry.name]
-            if len(rivals) > 1:
-                both = " and ".join(f"{one.distribution} {one.version}" for one in rivals)
-                raise PluginError(f"{both} both offer the {_NOUNS[entry.group]} {entry.name!r}: uninstall one of them")
-            with _guarded(lambda error: _blame(entry, error)):
-                module = importlib.import_module(entry.module)
-            self._register(entry, module)
+            sole([other for other in self._entries(entry.group) if other.name == entry.name], _NOUNS[entry.group])
+            self._register(entry, load(entry))
         except PluginError as error:
             self._failures[entry] = error
             raise
@@ -132,7 +126,10 @@ class Plugins:
             raise PluginError(f"{path}: {'not a Python file' if path.exists() else 'no such file'}")
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module  # dataclasses look their module up there
-        with _guarded(lambda error: PluginError(f"{path}: {reason(error)}")):
+        neighbours = str(path.absolute().parent)
+        if neighbours not in sys.path:
+            sys.path.append(neighbours)  # behind all that is installed, which a file beside it must not replace
+        with guarded(lambda error: PluginError(f"{path}: {reason(error)}")):
             spec.loader.exec_module(module)
         self._register(entry, module)
 
@@ -149,13 +146,13 @@ class Plugins:
 
         manager = pluggy.PluginManager("forensic")
         manager.add_hookspecs(hookspecs)
-        with _guarded(lambda error: _blame(entry, error)):
+        with guarded(lambda error: blame(entry, error)):
             manager.register(module, name=entry.name)
             manager.check_pending()
             manager.hook.register_detectors(register=registrar(DETECTORS))
             manager.hook.register_reports(register=registrar(REPORTS))
         if not any(offered.values()) or (entry.module and entry.name not in offered[entry.group]):
-            raise _blame(entry, PluginError(f"registers no {_NOUNS[entry.group]} {entry.name!r} (is @hookimpl there?)"))
+            raise blame(entry, PluginError(f"registers no {_NOUNS[entry.group]} {entry.name!r} (is @hookimpl there?)"))
         for group, offers in offered.items():
             self._offers[group].update(offers)
 
@@ -183,20 +180,3 @@ def _check_detector(name: str, factory: type[Any]) -> None:
         hash(factory.Options())
     except Exception as error:
         raise PluginError(f"the Options of {name!r} cannot be used ({reason(error)})") from error
-
-
-@contextmanager
-def _guarded(blame: Callable[[BaseException], PluginError]) -> Iterator[None]:
-    """Runs a plugin's own code: whatever it raises is its failure alone, and what it prints gets into no report."""
-    try:
-        with redirect_stdout(sys.stderr):
-            yield
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # a strange plugin may raise anything; it must not end `forensic doctor`
-        raise blame(error) from error
-
-
-def _blame(entry: Entry, error: BaseException) -> PluginError:
-    cure = "" if not entry.module or entry.distribution == OURS else f" (to remove it: pip uninstall {entry.distribution})"
-    return PluginError(f"{entry}: {reason(error)}{cure}")

@@ -13,9 +13,9 @@ import forensic_cli
 ROOT = Path(__file__).parent.parent
 HOST = ROOT / "forensic_cli"
 FLOORS = [
-    {"errors", "records", "status", "hookspecs", "text", "abilities"},
+    {"errors", "records", "status", "hookspecs", "text", "abilities", "entries"},
     {
-        *("detector", "report", "entries", "options", "cache", "digests", "hub", "shapes", "folders", "formats"),
+        *("detector", "report", "offers", "options", "cache", "digests", "hub", "shapes", "folders", "formats"),
         *("classifier", "statistics"),
     },
     {"paths", "images", "weights", "store", "writing", "reading", "transforms"},
@@ -28,7 +28,7 @@ FLOORS = [
     {"__main__"},
 ]
 MODULES = sorted(set(HOST.rglob("*.py")) - {HOST / "__init__.py"})  # which imports the public names when they are asked for
-BY_NAME = {HOST / "__init__.py", HOST / "plugins.py"}  # import modules whose names they are told
+BY_NAME = {HOST / "__init__.py", HOST / "offers.py"}  # import modules whose names they are told
 LONG = (HOST / "commands" / "scan.py", "scan")  # its options alone are longer
 
 
@@ -110,7 +110,7 @@ def absolute(name, path):
         ("forensic_cli/hub.py", "import_module('.engine', 'forensic_cli')", ["engine"]),
         ("forensic_cli/hub.py", "__import__('forensic_cli.cli')", ["cli"]),
         ("forensic_cli/hub.py", "importlib.import_module('onnxruntime')", []),
-        ("forensic_cli/plugins.py", "importlib.import_module('forensic_cli.engine')", []),
+        ("forensic_cli/offers.py", "importlib.import_module('forensic_cli.engine')", []),
         ("forensic_cli/plugins.py", "import forensic_cli.engine", ["engine"]),
         ("plugins/forensic_detectors/x/__init__.py", "from . import engine\nfrom .cli import run", []),
         ("plugins/forensic_detectors/x/y.py", "from forensic_cli.engine import scan", ["engine"]),

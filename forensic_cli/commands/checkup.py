@@ -221,7 +221,26 @@ def _plugins(found: Checkup) -> Json:
                 found.problem(str(offer), "update or uninstall that package; the others work without it")
             else:
                 report[title][offer.name] = f"{offer.entry.distribution} {offer.entry.version}"
+    for error in _unusable():
+        found.problem(str(error), "update or uninstall that package; the others work without it")
     return report
+
+
+def _unusable() -> Iterator[PluginError]:
+    """What packages offer beside methods and reports, and cannot keep."""
+    from forensic_cli import entries, recipes
+    from forensic_cli.datasets.layouts import SHELF as LAYOUTS
+    from forensic_cli.offers import load, sole
+    from forensic_cli.transforms.kinds import SHELF as TRANSFORMS
+
+    commands = entries.find(entries.COMMANDS)
+    for name in dict.fromkeys(entry.name for entry in commands):
+        try:
+            load(sole([entry for entry in commands if entry.name == name], "command"))
+        except PluginError as error:
+            yield error
+    yield from (error for shelf in (LAYOUTS, TRANSFORMS) for error in shelf.failures())
+    yield from (one for one in recipes.every() if isinstance(one, PluginError))
 
 
 def _formats(found: Checkup) -> Json:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from textwrap import fill
 
+import typer
+
 from forensic_cli.commands.outputs import standard_output
+from forensic_cli.errors import PluginError
 from forensic_cli.records import Json
 from forensic_cli.status import Status
 
@@ -24,6 +27,9 @@ def _recipes() -> Iterator[str]:
     from forensic_cli.recipes import every
 
     for one in every():
+        if isinstance(one, PluginError):
+            typer.echo(f"forensic: {one}", err=True)
+            continue
         yield one.name
         yield from (fill(text, _WIDTH, initial_indent="  ", subsequent_indent="  ") for text in (one.title, one.shows))
         yield fill(

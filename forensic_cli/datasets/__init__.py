@@ -2,7 +2,7 @@
 
 from forensic_cli.datasets.duplicates import Duplicates, duplicates
 from forensic_cli.datasets.labelled import Dataset, Labelled
-from forensic_cli.datasets.layouts import layouts
+from forensic_cli.datasets.layouts import Layout, layouts
 from forensic_cli.datasets.reading import content, read_dataset
 
-__all__ = ["Dataset", "Duplicates", "Labelled", "content", "duplicates", "layouts", "read_dataset"]
+__all__ = ["Dataset", "Duplicates", "Labelled", "Layout", "content", "duplicates", "layouts", "read_dataset"]

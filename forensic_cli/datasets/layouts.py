@@ -1,4 +1,4 @@
-"""How published data sets lie on disk: one record each, data and no code."""
+"""How data sets lie on disk: what a layout tells, and which of those that packages offer one is."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,9 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Literal
 
-from forensic_cli.errors import UsageError, nearest
+from forensic_cli.entries import LAYOUTS
+from forensic_cli.errors import UsageError
+from forensic_cli.offers import Shelf
 
 
 @dataclass(frozen=True)
@@ -82,196 +84,38 @@ def found_in(patterns: Mapping[str, str], name: str) -> str:
     return next((meaning for pattern, meaning in patterns.items() if fits(name, pattern)), "")
 
 
-_SYNSETS = ("n[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]",)
-_NUMBERED = ("[0-9]", "[0-9][0-9]", "[0-9][0-9][0-9]")
-# the classes of pictures in ForenSynths' folders of ProGAN, CycleGAN, StyleGAN and StyleGAN2
-_THINGS = (
-    *("airplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog", "horse"),
-    *("motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor", "apple", "orange", "summer", "winter"),
-    *("zebra", "bedroom", "church"),
-)
-_GENIMAGE = ("Midjourney", "stable_diffusion_v_1_4", "stable_diffusion_v_1_5", "ADM", "glide", "wukong", "VQDM", "BigGAN")
-_ARCHIVES = {  # each unpacks to a folder of its own name
-    "imagenet*midjourney": "Midjourney",
-    "imagenet*sdv4": "stable_diffusion_v_1_4",
-    "imagenet*sdv5": "stable_diffusion_v_1_5",
-    "imagenet*adm": "ADM",
-    "imagenet*glide": "glide",
-    "imagenet*wukong": "wukong",
-    "imagenet*vqdm": "VQDM",
-    "imagenet*biggan": "BigGAN",
-}
-_SPELLINGS = {
-    **_ARCHIVES,
-    **dict.fromkeys(("sdv1.4", "sd1.4", "sd14", "sdv14", "stable_diffusion_1.4"), "stable_diffusion_v_1_4"),
-    **dict.fromkeys(("sdv1.5", "sd1.5", "sd15", "sdv15", "stable_diffusion_1.5"), "stable_diffusion_v_1_5"),
-}
+SHELF = Shelf(LAYOUTS, "layout", Layout)
+PLAIN = "folders"
+"""The layout of what is not known to be another."""
 
-FOLDERS = Layout(
-    "folders named for their labels, with or without generators",
-    "GENERATOR/real and GENERATOR/fake (or 0_real and 1_fake, nature and ai), or real and fake alone",
-    aliases=_ARCHIVES,
-    tables="csv parquet",
-)
-SIDES = Layout(
-    "folders of which a person says what they hold",
-    "DIR/*, or DIR/GENERATOR/*",
-    labels="none",
-    classes=(*_SYNSETS, *_NUMBERED, *_THINGS),
-)
-LAYOUTS: Mapping[str, Layout] = {
-    "folders": FOLDERS,
-    "manifest": Layout(
-        "a CSV with columns file and label, and if you like generator, source, kind, license, sha256, split",
-        "a .csv file, or a folder with manifest.csv in it",
-        tables="csv",
-    ),
-    "parquet": Layout(
-        "Parquet files as Hugging Face stores images, with a column label",
-        ".parquet files with the columns image (or image_data) and label",
-        tables="parquet",
-    ),
-    "genimage": Layout(
-        "GenImage: eight generators, each with photographs of ImageNet",
-        "GENERATOR/ARCHIVE/{train,val}/{ai,nature}, such as Midjourney/imagenet_midjourney/val/ai",
-        _GENIMAGE,
-        _SPELLINGS,
-    ),
-    "unbiased-genimage": Layout(
-        "Unbiased GenImage: its metadata CSV beside GenImage; of the photographs only those of JPEG quality 96",
-        "the .csv with the columns path, generator, mode and compression_rate in the folder of GenImage",
-        _GENIMAGE,
-        _SPELLINGS,
-        tables="csv",
-        only=("compression_rate", 96),
-    ),
-    "drct-2m": Layout(
-        "DRCT-2M: sixteen diffusion models; its photographs are MSCOCO, inside it or given by --real",
-        "GENERATOR/{train2017,val2017}, such as sdxl-turbo/val2017, beside MSCOCO/val2017",
-        (
-            *("ldm-text2im-large-256", "stable-diffusion-v1-4", "stable-diffusion-v1-5", "stable-diffusion-2-1"),
-            *("stable-diffusion-xl-base-1.0", "stable-diffusion-xl-refiner-1.0", "sd-turbo", "sdxl-turbo"),
-            *("lcm-lora-sdv1-5", "lcm-lora-sdxl", "sd-controlnet-canny", "sd21-controlnet-canny"),
-            *("controlnet-canny-sdxl-1.0", "stable-diffusion-inpainting", "stable-diffusion-2-inpainting"),
-            "stable-diffusion-xl-1.0-inpainting-0.1",
-        ),
-        labels="none",
-        photographs={"mscoco*": "MSCOCO", "coco*": "MSCOCO"},
-        shared={"MSCOCO": ("*",)},
-    ),
-    "forensynths": Layout(
-        "ForenSynths (CNNDetection): eleven GANs and other generators, some with a level of classes",
-        "test/GENERATOR/[CLASS/]{0_real,1_fake}, such as test/progan/airplane/1_fake",
-        (
-            *("progan", "cyclegan", "stylegan", "stylegan2", "biggan", "stargan", "gaugan", "crn", "imle", "seeingdark"),
-            *("san", "deepfake", "whichfaceisreal"),
-        ),
-        classes=_THINGS,
-        unnamed="progan",  # which made all of its training images
-    ),
-    "aigcdetectionbenchmark": Layout(
-        "AIGCDetectionBenchmark: sixteen generators, laid out like ForenSynths",
-        "[test/]GENERATOR/[CLASS/]{0_real,1_fake}, such as test/DALLE2/1_fake",
-        (
-            *("ADM", "DALLE2", "Glide", "Midjourney", "VQDM", "biggan", "cyclegan", "gaugan", "progan", "sdxl"),
-            *("stable_diffusion_v_1_4", "stable_diffusion_v_1_5", "stargan", "stylegan", "stylegan2"),
-            *("whichfaceisreal", "wukong"),
-        ),
-        classes=_THINGS,
-        unnamed="progan",
-    ),
-    "universalfakedetect": Layout(
-        "UniversalFakeDetect: eight sets of diffusion models that share the photographs of imagenet and laion",
-        "GENERATOR/1_fake beside imagenet/0_real and laion/0_real, such as ldm_200_cfg/1_fake",
-        ("guided", "ldm_200", "ldm_200_cfg", "ldm_100", "glide_100_27", "glide_50_27", "glide_100_10", "dalle"),
-        labels="some",
-        photographs={"imagenet": "imagenet", "laion": "laion"},
-        shared={"imagenet": ("guided",), "laion": ("ldm*", "glide*", "dalle*")},
-    ),
-    "diffusionforensics": Layout(
-        "DiffusionForensics: LSUN Bedroom, ImageNet and CelebA-HQ, each with its own photographs",
-        "images/{train,val,test}/{lsun_bedroom,imagenet,celebahq}/{real,GENERATOR}, such as images/test/imagenet/adm",
-        (
-            *("adm", "ddpm", "iddpm", "pndm", "ldm", "sdv1", "sdv2", "sdv1_new1", "sdv1_new2", "vqdiffusion", "if"),
-            *("dalle2", "midjourney", "stylegan_official", "projectedgan", "diff-projectedgan", "diff-stylegan"),
-        ),
-        labels="some",
-        sets={"lsun_bedroom": "lsun_bedroom", "imagenet": "imagenet", "celebahq*": "celebahq"},
-        classes=(*_SYNSETS, *_NUMBERED),
-        aside={"recons*": "reconstructions", "dire*": "differences to reconstructions"},
-    ),
-    "synthbuster": Layout(
-        "Synthbuster: nine generators; its photographs are RAISE-1k, inside it or given by --real",
-        "GENERATOR/*.png, such as stable-diffusion-xl, beside a folder of RAISE",
-        (
-            *("dalle2", "dalle3", "firefly", "glide", "midjourney-v5", "stable-diffusion-1-3", "stable-diffusion-1-4"),
-            *("stable-diffusion-2", "stable-diffusion-xl"),
-        ),
-        labels="none",
-        photographs={"*raise*": "RAISE"},
-        shared={"RAISE": ("*",)},
-    ),
-    "dgm-eval": Layout(
-        "dgm-eval: samples of many generators for ImageNet, LSUN Bedroom, FFHQ and CIFAR-10; photographs by --real",
-        "[SET/]GENERATOR/[CLASS/]*.png, such as imagenet256/ADMG",
-        (
-            *("ADM", "ADMG", "ADMG-ADMU", "BigGAN", "DiT-XL-2", "GigaGAN", "LDM", "Mask-GIT", "RQ-Transformer"),
-            *("StyleGAN-XL", "ADM-dropout", "Consistency", "DDPM", "iDDPM", "Diffusion-Projected-GAN", "Projected-GAN"),
-            *("StyleGAN", "Unleashing-Transformers", "Efficient-vdVAE", "InsGen", "StyleGAN2-ada", "StyleNAT"),
-            *("StyleSwin", "ACGAN-Mod", "BigGAN-Deep", "iDDPM-DDIM", "LOGAN", "LSGM-ODE", "MHGAN", "NVAE", "PFGM++"),
-            *("ReACGAN", "RESFLOW", "WGAN-GP"),
-        ),
-        {"dit*": "DiT-XL-2"},
-        labels="none",
-        sets={"imagenet*": "imagenet256", "lsun*": "LSUN Bedroom", "ffhq*": "FFHQ256", "cifar10": "CIFAR10"},
-        classes=(*_SYNSETS, *_NUMBERED),
-    ),
-    "community-forensics": Layout(
-        "Community Forensics: folders or Parquet files, thousands of generators",
-        "GENERATOR/{real,fake}, or .parquet files",
-        tables="parquet",
-    ),
-    "cifake": Layout(
-        "CIFAKE: small photographs of CIFAR-10 and images of Stable Diffusion 1.4; in Parquet 0 is FAKE and 1 is REAL",
-        "{train,test}/{REAL,FAKE}, or .parquet files",
-        unnamed="CIFAKE",
-        tables="parquet",
-        numbers=("FAKE", "REAL"),
-    ),
-    "chameleon": Layout("Chameleon: one large test set", "test/{0_real,1_fake}", unnamed="Chameleon"),
-    "wildrf": Layout(
-        "WildRF: images as Reddit, Twitter and Facebook deliver them, told apart by platform",
-        "test/{reddit,twitter,facebook}/{0_real,1_fake}, and {train,val}/{0_real,1_fake}",
-        ("reddit", "twitter", "facebook"),
-        unnamed="WildRF",
-    ),
-    "grip": Layout(
-        "the lists of GRIP-UNINA: a CSV with columns filename and typ (or src), which is real or names the generator",
-        "a .csv file with the columns filename and typ, such as commercial_tools.csv",
-        tables="csv",
-    ),
-}
+
+def sides() -> Layout:
+    """Folders of which a person says what they hold: any of them may be named for what is in its pictures."""
+    classes = dict.fromkeys(name for layout in SHELF.records().values() for name in layout.classes)
+    return Layout(
+        "folders of which a person says what they hold", "DIR/*, or DIR/GENERATOR/*", labels="none", classes=tuple(classes)
+    )
 
 
 def layouts() -> dict[str, str]:
     """Every layout that can be asked for by name, with one line on each."""
-    return {name: layout.about for name, layout in LAYOUTS.items()}
+    return {name: layout.about for name, layout in SHELF.records().items()}
 
 
 def named(name: str) -> tuple[str, Layout]:
     """The layout that a person asked for, in whatever letter case. Raises UsageError."""
-    for known, layout in LAYOUTS.items():
+    for known, layout in SHELF.records().items():
         if plain(known) == plain(name):
             return known, layout
-    raise UsageError(f"there is no layout {name!r}; {nearest(name.lower(), LAYOUTS)}")
+    raise UsageError(f"there is no layout {name!r}; {SHELF.hint(name.lower())}")
 
 
 def detected(folders: Iterable[tuple[str, ...]]) -> str:
     """The data set that folders of these names most probably are: whichever knows most of them, two at least."""
     names = {name for folder in folders for name in folder}
     lower = {name.lower() for name in names}
-    best, most = "folders", 1
-    for known, layout in LAYOUTS.items():
+    best, most = PLAIN, 1
+    for known, layout in SHELF.records().items():
         possible = {"all": bool(lower & (_REAL | _FAKE)), "some": True, "none": not lower & _FAKE}[layout.labels]
         score = len(layout.recognised(names)) if possible and not layout.tables else 0
         if score > most:

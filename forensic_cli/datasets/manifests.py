@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import zip_longest
 
 from forensic_cli.datasets.labelled import GENERATED, PLAIN_FOLDERS, Found, Labelled, first, from_columns
-from forensic_cli.datasets.layouts import FOLDERS, Layout
+from forensic_cli.datasets.layouts import PLAIN, SHELF, Layout
 from forensic_cli.datasets.splits import split_of
 from forensic_cli.errors import UsageError
 from forensic_cli.folders import why
@@ -21,7 +21,7 @@ _WHAT = ("typ", "src", "generator")  # in published lists: real or nature, or el
 _PHOTOGRAPHS = ("real", "nature")
 
 
-def read_manifest(path: str, layout: Layout = FOLDERS) -> Iterator[Found | Skipped]:
+def read_manifest(path: str, layout: Layout | None = None) -> Iterator[Found | Skipped]:
     """The images of one table; paths in it are relative to its folder, columns may stand in any order and letter case.
 
     Columns: file (or path, filename), label; and if present generator, source, repo, kind, license, make, model, sha256,
@@ -29,6 +29,7 @@ def read_manifest(path: str, layout: Layout = FOLDERS) -> Iterator[Found | Skipp
     there. The separator is a comma, a semicolon or a tab. Raises UsageError with the line for a label that is none or
     that the file's folder contradicts, and (but for published lists) for files that are not there.
     """
+    layout = layout or SHELF.get(PLAIN)
     folder = os.path.dirname(path)
     origin = os.path.basename(os.path.dirname(os.path.abspath(path)))
     missing = []

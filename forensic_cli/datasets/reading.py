@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from forensic_cli import images
 from forensic_cli.datasets.labelled import Dataset, Found, Labelled
-from forensic_cli.datasets.layouts import FOLDERS, LAYOUTS, Layout, named
+from forensic_cli.datasets.layouts import PLAIN, SHELF, Layout, named
 from forensic_cli.datasets.manifests import read_manifest
 from forensic_cli.datasets.parquet import picture, read_parquet
 from forensic_cli.datasets.splits import chosen
@@ -39,7 +39,7 @@ def read_dataset(
     layout, a label is none or contradicts another or its folder, or a class is missing.
     """
     known = named(layout)[0] if layout else None
-    gathered = _Gathered()
+    gathered = _Gathered([str(failure) for failure in SHELF.failures()])
     for path in paths:
         gathered.add(path, *_within(path, known), split)
     for is_generated, folders in ((False, real), (True, generated)):
@@ -65,7 +65,7 @@ def _within(path: str, layout: str | None) -> tuple[str, Iterable[Found | Skippe
         os.stat(path)
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: {why(error, path)}") from error
-    record = LAYOUTS[layout] if layout else FOLDERS
+    record = SHELF.get(layout or PLAIN)
     kind = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet"}.get(os.path.splitext(path)[1].lower(), "")
     if os.path.isdir(path):
         return _within_folder(path, layout, record)
@@ -73,7 +73,7 @@ def _within(path: str, layout: str | None) -> tuple[str, Iterable[Found | Skippe
         raise UsageError(f"{path}: neither a folder nor a regular file")
     if not kind:
         raise UsageError(
-            f"{path}: a data set is a folder, a manifest (.csv) or a .parquet file; folders are {FOLDERS.shape}"
+            f"{path}: a data set is a folder, a manifest (.csv) or a .parquet file; folders are {record.shape}"
         )
     if kind not in record.tables:
         raise UsageError(f"{path}: a {kind} file does not fit {layout}, which has {record.shape}")
@@ -118,14 +118,14 @@ def _of_side(folder: str, generated: bool, layout: str | None) -> Iterable[Found
 class _Gathered:
     """What was found so far, and whether it was there before."""
 
-    def __init__(self) -> None:
+    def __init__(self, notes: list[str]) -> None:
         self.items: list[Labelled] = []
         self.left_out: list[tuple[str, str]] = []
         self._lines: list[bytes] = []
         self._met: dict[str, int] = {}
         self._partners: dict[str, dict[str, None]] = {}
         self._layouts: dict[str, None] = {}
-        self._notes: list[str] = []
+        self._notes = notes
 
     def add(self, path: str, layout: str, found: Iterable[Found | Skipped], split: str | None) -> None:
         """All that was found at one place. Raises UsageError if there is nothing to use."""
@@ -140,7 +140,7 @@ class _Gathered:
         for one in kept:
             self._take(one)
         if len(self.items) == items:
-            raise UsageError(f"{path}: {_nothing(self.left_out[left_out:], LAYOUTS.get(layout, FOLDERS))}")
+            raise UsageError(f"{path}: {_nothing(self.left_out[left_out:], SHELF.get(layout or PLAIN))}")
         self._layouts |= {layout: None} if layout else {}
         self._notes += [note] if note else []
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from forensic_cli.datasets.labelled import GENERATED, PHOTOGRAPH, PLAIN_FOLDERS, Found
-from forensic_cli.datasets.layouts import LAYOUTS, SIDES, Layout, detected, found_in
+from forensic_cli.datasets.layouts import SHELF, Layout, detected, found_in, sides
 from forensic_cli.datasets.placing import Place, Places
 from forensic_cli.errors import UsageError
 from forensic_cli.formats import claims_to_be_image
@@ -49,7 +49,7 @@ def read_tree(root: str, layout: str | None = None) -> Tree:
     files, left_out = _files(root, nested=layout is not None)
     folders = {file.folder for file in files}
     name = layout or detected(folders)
-    record = LAYOUTS[name]
+    record = SHELF.get(name)
     images = [file for file in files if "parquet" not in record.tables or not _is_parquet(file.path)]
     if layout and record.labels != "all":
         _check(root, name, record, folders)
@@ -74,7 +74,7 @@ def read_side(root: str, generated: bool, layout: str | None = None) -> list[Fou
             if PLAIN_FOLDERS.get(name.lower()) == contrary:
                 where = os.path.join(root, *folder)
                 raise UsageError(f"{option} {root}: the folder {name!r} says otherwise ({where}); rename it")
-    places = Places(LAYOUTS[layout] if layout else SIDES, root, GENERATED if generated else PHOTOGRAPH)
+    places = Places(SHELF.get(layout) if layout else sides(), root, GENERATED if generated else PHOTOGRAPH)
     return [*left_out, *(_within(base, found) for found in _placed(files, places))]
 
 

@@ -1,7 +1,6 @@
-"""Reads recipes: those that come with the tool by name, a user's own by the path of a TOML file."""
+"""Reads one recipe, which somebody wrote by hand, from a TOML file."""
 
 import functools
-import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,38 +12,12 @@ from forensic_cli.recipes.checking import Table
 from forensic_cli.recipes.recipe import Data, Entry, Published, Recipe
 from forensic_cli.transforms import expand
 
-_HERE = Path(__file__).parent
 _MEAN = "(mean)"
 _SIDES = ("method", "generator", "transform", "metric")
 
 
-def load(name: str) -> Recipe:
-    """The recipe `name`, or that in the file `name` if it ends in .toml. Raises UsageError that names file and key."""
-    if name.lower().endswith(".toml"):
-        return _read(Path(os.path.expanduser(name)))
-    shipped = {path.stem: path for path in _HERE.glob("*.toml")}
-    if name.lower() not in shipped:
-        raise UsageError(
-            f"no recipe {name!r:.80}; {nearest(name.lower(), shipped)} (`forensic evaluate --recipe list` shows them all; "
-            "one of your own is named by its file, ./mine.toml)"
-        )
-    return _read(shipped[name.lower()])
-
-
-def every() -> list[Recipe]:
-    """All recipes that come with the tool, by name."""
-    return [_read(path) for path in sorted(_HERE.glob("*.toml"), key=_natural)]
-
-
-def _natural(path: Path) -> tuple[str, int, str]:
-    """Table 10 after table 9."""
-    family, _, place = path.stem.partition("-")
-    word = place.rstrip("0123456789")
-    digits = place[len(word) :].partition("-")[0]
-    return f"{family}-{word}", int(digits or 0), path.stem
-
-
-def _read(path: Path) -> Recipe:
+def read(path: Path, name: str) -> Recipe:
+    """The recipe in a TOML file, which gets this name. Raises UsageError that names file and key."""
     try:
         values = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
@@ -53,10 +26,10 @@ def _read(path: Path) -> Recipe:
         raise UsageError(f"{path}: it is not UTF-8; save it as UTF-8") from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"{path}: it is no TOML that can be read, {error}") from error
-    return _recipe(path, values)
+    return _recipe(path, name, values)
 
 
-def _recipe(path: Path, values: Mapping[str, Any]) -> Recipe:
+def _recipe(path: Path, name: str, values: Mapping[str, Any]) -> Recipe:
     table = Table(f"{path}: ", values)
     data = _data(table.table("data"))
     entries = tuple(_entry(one) for one in table.tables("methods"))
@@ -65,7 +38,7 @@ def _recipe(path: Path, values: Mapping[str, Any]) -> Recipe:
     if twice or not entries:
         raise table.wrong("methods", f"has {twice!r} twice; give each its own label" if twice else "is empty")
     recipe = Recipe(
-        name=path.stem,
+        name=name,
         title=table.text("title"),
         paper=table.text("paper"),
         shows=table.text("shows"),

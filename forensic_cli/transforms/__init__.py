@@ -5,16 +5,19 @@ The functions do one thing with plain arguments; `parse` makes one of them, or a
 
 from forensic_cli.transforms.codecs import Chroma, avif, jpeg, webp
 from forensic_cli.transforms.journeys import STABILITY
+from forensic_cli.transforms.kinds import Kind, Number, Word, described
 from forensic_cli.transforms.light import blur, grey, noise, tone
 from forensic_cli.transforms.sizes import Kernel, halve, resize
 from forensic_cli.transforms.spelling import Transform, expand, parse
-from forensic_cli.transforms.table import described
 
 __all__ = [
     "STABILITY",
     "Chroma",
     "Kernel",
+    "Kind",
+    "Number",
     "Transform",
+    "Word",
     "avif",
     "blur",
     "described",

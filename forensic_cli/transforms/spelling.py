@@ -19,8 +19,8 @@ from typing import Literal
 import numpy as np
 from PIL import features
 
-from forensic_cli.errors import UsageError, nearest
-from forensic_cli.transforms.table import NUMBER, TABLE, Number, Value, plain, usage
+from forensic_cli.errors import UsageError
+from forensic_cli.transforms.kinds import NUMBER, SHELF, Number, Value, plain, usage
 
 Only = Literal["", "generated", "photographs"]
 
@@ -40,7 +40,7 @@ class Step:
     def name(self) -> str:
         """Its one spelling, without the values at the end that are the defaults."""
         given = list(self.values)
-        for parameter in reversed(TABLE[self.kind].parameters):
+        for parameter in reversed(SHELF.get(self.kind).parameters):
             if given[-1] != parameter.default:
                 break
             given.pop()
@@ -73,7 +73,7 @@ class Transform:
         """
         times: Counter[str] = Counter()
         for step in self.steps:
-            kind = TABLE[step.kind]
+            kind = SHELF.get(step.kind)
             own = {"seed": _seed(seed, step.kind, times[step.kind])} if kind.seeded else {}
             times[step.kind] += 1
             image = kind.apply(image, *step.values, **own)
@@ -110,9 +110,9 @@ def expand(text: str) -> list[str]:
 
 def _step(text: str) -> Step:
     name, colon, rest = text.partition(":")
-    if name not in TABLE:
-        raise UsageError(f"no transform is called '{name}': {nearest(name, TABLE)}")
-    kind = TABLE[name]
+    if name not in SHELF.records():
+        raise UsageError(f"no transform is called '{name}': {SHELF.hint(name)}")
+    kind = SHELF.get(name)
     given = [part.strip() for part in rest.split(",")] if colon else []
     if len(given) > len(kind.parameters):
         raise UsageError(f"{text}: {_takes(name)}")
@@ -129,12 +129,12 @@ def _step(text: str) -> Step:
 
 
 def _takes(name: str) -> str:
-    names = [parameter.name for parameter in TABLE[name].parameters]
+    names = [parameter.name for parameter in SHELF.get(name).parameters]
     return f"{name} takes {' and '.join(names)} and no more" if names else f"{name} takes no parameters"
 
 
 def _example(name: str) -> str:
-    examples = [plain(one.example) for one in TABLE[name].parameters if isinstance(one, Number) and one.default is None]
+    examples = [plain(one.example) for one in SHELF.get(name).parameters if isinstance(one, Number) and one.default is None]
     typed = f"for example {name}:{','.join(examples)}" if examples else f"it is typed {usage(name)}"
     return typed
 

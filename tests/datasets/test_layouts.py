@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forensic_cli.datasets import layouts, read_dataset
-from forensic_cli.datasets.layouts import LAYOUTS, fits, named
+from forensic_cli.datasets.layouts import fits, named
 from forensic_cli.errors import UsageError
+from forensic_layouts import LAYOUTS
 
 SD14 = "stable_diffusion_v_1_4"
 # name of the layout -> files below the root "set" and what they are: "= source" of photographs, else the generator

@@ -7,14 +7,14 @@ import pytest
 from miniatures import miniature
 
 from forensic_cli.datasets import read_dataset
-from forensic_cli.datasets.layouts import LAYOUTS
 from forensic_cli.errors import PluginError, UsageError
 from forensic_cli.options import build
 from forensic_cli.plugins import Plugins
 from forensic_cli.recipes import every, load
 from forensic_cli.transforms import parse
+from forensic_layouts import LAYOUTS
 
-RECIPES = every()
+RECIPES = list(every())
 METRICS = {"auroc", "ap", "accuracy_0.5", "accuracy_calibrated", "brier"}
 METRICS |= {f"tpr_at_fpr_{rate}" for rate in ("0.001", "0.01", "0.05", "0.1")}
 LATER = {"pretext"}  # methods that are not part of the tool yet

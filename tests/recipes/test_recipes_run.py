@@ -14,7 +14,7 @@ from forensic_cli.plugins import Offer, Plugins
 from forensic_cli.recipes import every
 from forensic_cli.status import Status
 
-RECIPES = {recipe.name: recipe for recipe in every()}
+RECIPES = {recipe.name: recipe for recipe in list(every())}
 
 
 def stand_in(recipe, name):

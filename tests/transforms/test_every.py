@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from forensic_cli import transforms
 from forensic_cli.errors import ImageError
 from forensic_cli.transforms import parse
-from forensic_cli.transforms.table import TABLE, Number, plain
+from forensic_cli.transforms.kinds import Number, plain
+from forensic_cli.transforms.table import TABLE
 
 REFUSES = {"crop", "trim"}  # images that are too small
 SMALL = {"crop": "crop:1", "size": "size:31,17", "short": "short:9", "long": "long:11", "screenshot": "screenshot:desktop"}

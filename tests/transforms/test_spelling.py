@@ -10,7 +10,8 @@ from PIL import features
 from forensic_cli import transforms
 from forensic_cli.errors import UsageError
 from forensic_cli.transforms import described, expand, parse
-from forensic_cli.transforms.table import TABLE, Number
+from forensic_cli.transforms.kinds import Number
+from forensic_cli.transforms.table import TABLE
 
 
 @pytest.mark.parametrize(
