@@ -87,45 +87,47 @@ def absolute(name, path):
     return (*above[: len(above) - level + 1], *parts) if level else parts
 
 
-@pytest.mark.parametrize(
-    ("place", "text", "rooms"),
-    [
-        ("forensic_cli/hub.py", "from forensic_cli.engine.scan import scan", ["engine"]),
-        ("forensic_cli/hub.py", "from forensic_cli import images, Batch", ["detector", "images"]),
-        ("forensic_cli/hub.py", "import os, forensic_cli.engine.scan as scan", ["engine"]),
-        ("forensic_cli/hub.py", "import forensic_cli", []),
-        ("forensic_cli/hub.py", "def late():\n    from forensic_cli import cli", ["cli"]),
-        ("forensic_cli/hub.py", "from .engine import scan", ["engine"]),
-        ("forensic_cli/hub.py", "from . import engine", ["engine"]),
-        ("forensic_cli/engine/scan.py", "from .loading import load", ["engine"]),
-        ("forensic_cli/engine/scan.py", "from ..commands.scan import scan", ["commands"]),
-        ("forensic_cli/engine/scan.py", "from .. import cli", ["cli"]),
-        ("forensic_cli/engine/__init__.py", "from ..commands import scan", ["commands"]),
-        ("forensic_cli/engine/__init__.py", "from . import scan", ["engine"]),
-        ("forensic_cli/hub.py", "if TYPE_CHECKING:\n    import forensic_cli.cli", []),
-        ("forensic_cli/hub.py", "if typing.TYPE_CHECKING:\n    from .engine import scan", []),
-        ("forensic_cli/hub.py", "if TYPE_CHECKING:\n    pass\nelse:\n    import forensic_cli.cli", ["cli"]),
-        ("forensic_cli/hub.py", "if not TYPE_CHECKING:\n    import forensic_cli.cli", ["cli"]),
-        ("forensic_cli/hub.py", "importlib.import_module('forensic_cli.engine.scan')", ["engine"]),
-        ("forensic_cli/hub.py", "import_module('.engine', 'forensic_cli')", ["engine"]),
-        ("forensic_cli/hub.py", "__import__('forensic_cli.cli')", ["cli"]),
-        ("forensic_cli/hub.py", "importlib.import_module('onnxruntime')", []),
-        ("forensic_cli/offers.py", "importlib.import_module('forensic_cli.engine')", []),
-        ("forensic_cli/plugins.py", "import forensic_cli.engine", ["engine"]),
-        ("plugins/forensic_detectors/x/__init__.py", "from . import engine\nfrom .cli import run", []),
-        ("plugins/forensic_detectors/x/y.py", "from forensic_cli.engine import scan", ["engine"]),
-    ],
-)
-def test_imports_are_seen_however_they_are_written(place, text, rooms):
-    assert sorted(imports(text, ROOT / place)) == rooms
+SPELLINGS = [
+    ("forensic_cli/hub.py", "from forensic_cli.engine.scan import scan", ["engine"]),
+    ("forensic_cli/hub.py", "from forensic_cli import images, Batch", ["detector", "images"]),
+    ("forensic_cli/hub.py", "import os, forensic_cli.engine.scan as scan", ["engine"]),
+    ("forensic_cli/hub.py", "import forensic_cli", []),
+    ("forensic_cli/hub.py", "def late():\n    from forensic_cli import cli", ["cli"]),
+    ("forensic_cli/hub.py", "from .engine import scan", ["engine"]),
+    ("forensic_cli/hub.py", "from . import engine", ["engine"]),
+    ("forensic_cli/engine/scan.py", "from .loading import load", ["engine"]),
+    ("forensic_cli/engine/scan.py", "from ..commands.scan import scan", ["commands"]),
+    ("forensic_cli/engine/scan.py", "from .. import cli", ["cli"]),
+    ("forensic_cli/engine/__init__.py", "from ..commands import scan", ["commands"]),
+    ("forensic_cli/engine/__init__.py", "from . import scan", ["engine"]),
+    ("forensic_cli/hub.py", "if TYPE_CHECKING:\n    import forensic_cli.cli", []),
+    ("forensic_cli/hub.py", "if typing.TYPE_CHECKING:\n    from .engine import scan", []),
+    ("forensic_cli/hub.py", "if TYPE_CHECKING:\n    pass\nelse:\n    import forensic_cli.cli", ["cli"]),
+    ("forensic_cli/hub.py", "if not TYPE_CHECKING:\n    import forensic_cli.cli", ["cli"]),
+    ("forensic_cli/hub.py", "importlib.import_module('forensic_cli.engine.scan')", ["engine"]),
+    ("forensic_cli/hub.py", "import_module('.engine', 'forensic_cli')", ["engine"]),
+    ("forensic_cli/hub.py", "__import__('forensic_cli.cli')", ["cli"]),
+    ("forensic_cli/hub.py", "importlib.import_module('onnxruntime')", []),
+    ("forensic_cli/offers.py", "importlib.import_module('forensic_cli.engine')", []),
+    ("forensic_cli/plugins.py", "import forensic_cli.engine", ["engine"]),
+    ("plugins/forensic_detectors/x/__init__.py", "from . import engine\nfrom .cli import run", []),
+    ("plugins/forensic_detectors/x/y.py", "from forensic_cli.engine import scan", ["engine"]),
+]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(HOST)))
-def test_imports_point_down(path):
-    here = room(path)
-    for there in imports(path.read_text(), path):
-        shared = {here, there} <= {"commands", "progress"}
-        assert there == here or floor(there) < floor(here) or shared, f"{here} imports {there}"
+def test_imports_are_seen_however_they_are_written(subtests):
+    for place, text, rooms in SPELLINGS:
+        with subtests.test(place=place, text=text):
+            assert sorted(imports(text, ROOT / place)) == rooms
+
+
+def test_imports_point_down(subtests):
+    for path in MODULES:
+        here = room(path)
+        for there in set(imports(path.read_text(), path)):
+            shared = {here, there} <= {"commands", "progress"}
+            with subtests.test(path=str(path.relative_to(HOST))):
+                assert there == here or floor(there) < floor(here) or shared, f"{here} imports {there}"
 
 
 def test_every_room_has_a_floor():
@@ -133,10 +135,11 @@ def test_every_room_has_a_floor():
     assert rooms == set().union(*FLOORS)
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "plugins").rglob("*.py")), ids=str)
-def test_guests_do_not_import_the_engine_or_commands(path):
-    assert not {"engine", "commands", "cli", "plugins"} & set(imports(path.read_text(), path))
-    assert "plugins" not in {names[0] for names in imported(path.read_text(), path)}
+def test_guests_do_not_import_the_engine_or_commands(subtests):
+    for path in sorted((ROOT / "plugins").rglob("*.py")):
+        with subtests.test(path=str(path.relative_to(ROOT))):
+            assert not {"engine", "commands", "cli", "plugins"} & set(imports(path.read_text(), path))
+            assert "plugins" not in {names[0] for names in imported(path.read_text(), path)}
 
 
 def test_functions_and_files_are_small():
@@ -193,12 +196,22 @@ LIGHT = [path for path in MODULES if room(path) not in ("features", "engine", "_
 
 
 def test_each_module_imports_alone_without_a_warning():
+    """One interpreter: before each module it forgets all of ours, so that every one is the first."""
     names = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in LIGHT]
-    for name in names:
-        done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", f"import {name}"], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, f"{name}: {done.stderr}"
+    code = (
+        "import sys, traceback\n"
+        "for name in sys.argv[1:]:\n"
+        "    for one in [one for one in sys.modules if one.startswith('forensic')]:\n"
+        "        del sys.modules[one]\n"
+        "    try:\n"
+        "        __import__(name)\n"
+        "    except BaseException:\n"
+        "        print(name, traceback.format_exc())\n"
+        "print('tried', len(sys.argv) - 1)"
+    )
+    command = [sys.executable, "-W", "error", "-c", code, *names]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.stdout, done.stderr) == (f"tried {len(names)}\n", "")
 
 
 def test_public_names():
