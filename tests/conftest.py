@@ -2,6 +2,8 @@
 
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,23 @@ def _private_cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("FORENSIC_CACHE", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.delenv("FORENSIC_PLUGINS", raising=False)
+
+
+@pytest.fixture
+def start():
+    """Start an interpreter with these arguments (and options of Popen); it ends with the test, also if the test fails."""
+    children = []
+
+    def begin(*arguments: object, **options: object) -> subprocess.Popen:
+        children.append(subprocess.Popen([sys.executable, *map(str, arguments)], **options))
+        return children[-1]
+
+    yield begin
+    for child in children:
+        child.kill()
+    for child in children:
+        with child:
+            pass
 
 
 @pytest.fixture

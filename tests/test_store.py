@@ -1,7 +1,6 @@
 import os
 import sqlite3
 import subprocess
-import sys
 import threading
 import time
 from contextlib import closing
@@ -109,13 +108,10 @@ def test_a_store_that_was_left_half_made_is_completed(tmp_path):
         assert again.images([A]) == {}
 
 
-def test_many_may_open_a_new_store_at_once(tmp_path):
+def test_many_may_open_a_new_store_at_once(tmp_path, start):
     code = "import sys; from pathlib import Path; from forensic_cli.store import Store; Store(Path(sys.argv[1])).close()"
     for number in range(3):
-        started = [
-            subprocess.Popen([sys.executable, "-c", code, str(tmp_path / f"{number}.sqlite")], stderr=subprocess.PIPE)
-            for _ in range(4)
-        ]
+        started = [start("-c", code, tmp_path / f"{number}.sqlite", stderr=subprocess.PIPE) for _ in range(4)]
         assert [(one.communicate()[1], one.returncode) for one in started] == [(b"", 0)] * 4
 
 

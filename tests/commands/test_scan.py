@@ -181,9 +181,11 @@ def test_a_changed_file_is_seen(photo_folder, tmp_path):
     assert rows[-2]["bytes"] == file.stat().st_size or any(row["bytes"] == file.stat().st_size for row in rows)
 
 
-def start(arguments, site):
-    code = f"import sys; sys.path.insert(0, {str(site)!r}); from forensic_cli.cli import main; main()"
-    return subprocess.Popen([sys.executable, "-c", code, *arguments], stderr=subprocess.PIPE, text=True)
+@pytest.fixture
+def slowly(start):
+    """Start the program with these arguments and a plugin in `site`."""
+    code = "import sys; sys.path.insert(0, sys.argv.pop(1)); from forensic_cli.cli import main; main()"
+    return lambda site, *arguments: start("-c", code, site, *arguments, stderr=subprocess.PIPE, text=True)
 
 
 def wait_for_lines(log, count):
@@ -193,11 +195,11 @@ def wait_for_lines(log, count):
         time.sleep(0.02)
 
 
-def test_ctrl_c_finishes_the_batch_and_writes_the_reports(photo_folder, tmp_path, monkeypatch):
+def test_ctrl_c_finishes_the_batch_and_writes_the_reports(photo_folder, tmp_path, monkeypatch, slowly):
     log = tmp_path / "log"
     site = plugin(tmp_path, monkeypatch, log, seconds=0.5)
     out = tmp_path / "r.json"
-    process = start(["scan", str(photo_folder), "-m", "slow", "--batch-size", "1", "-o", str(out)], site)
+    process = slowly(site, "scan", photo_folder, "-m", "slow", "--batch-size", "1", "-o", out)
     wait_for_lines(log, 2)
     process.send_signal(signal.SIGINT)
     _, words = process.communicate(timeout=60)
@@ -210,11 +212,11 @@ def test_ctrl_c_finishes_the_batch_and_writes_the_reports(photo_folder, tmp_path
     assert report["run"]["finished"] is None
 
 
-def test_kill_loses_at_most_the_batch_in_hand(photo_folder, tmp_path, monkeypatch):
+def test_kill_loses_at_most_the_batch_in_hand(photo_folder, tmp_path, monkeypatch, slowly):
     log = tmp_path / "log"
     site = plugin(tmp_path, monkeypatch, log, seconds=0.5)
     arguments = ["scan", str(photo_folder), "-m", "slow", "--batch-size", "1", "-o", str(tmp_path / "r.json")]
-    process = start(arguments, site)
+    process = slowly(site, *arguments)
     wait_for_lines(log, 3)
     process.kill()
     process.communicate(timeout=60)
@@ -352,14 +354,10 @@ def test_a_list_on_stdin(photo_folder, tmp_path):
     assert len(done.stdout.splitlines()) == 3
 
 
-def test_a_reader_who_leaves_early_is_no_error(photo_folder):
-    code = "from forensic_cli.cli import main; main()"
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, "scan", str(photo_folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+def test_a_reader_who_leaves_early_is_no_error(photo_folder, start):
+    process = start("-m", "forensic_cli", "scan", photo_folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdout.close()
     words = process.stderr.read()
-    process.stderr.close()
     assert process.wait(timeout=60) == Status.DONE
     assert b"Traceback" not in words
     assert b"Exception" not in words
@@ -433,16 +431,14 @@ def test_a_full_stdout_is_a_failure(photo_folder):
     assert "Traceback" not in done.stderr
 
 
-def test_rows_come_while_the_list_is_still_written(photo_folder):
-    code = "from forensic_cli.cli import main; main()"
-    process = subprocess.Popen([sys.executable, "-c", code, "scan", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+def test_rows_come_while_the_list_is_still_written(photo_folder, start):
+    process = start("-m", "forensic_cli", "scan", "-", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     process.stdin.write(b"".join(os.fsencode(path) + b"\n" for path in sorted(photo_folder.rglob("*.jpg"))[:2]))
     process.stdin.flush()
     rows = [json.loads(process.stdout.readline()) for _ in range(2)]  # would wait for ever if rows waited for more paths
     assert [row["status"] for row in rows] == ["ok", "ok"]
     process.stdin.close()
     assert process.wait(timeout=60) == Status.DONE
-    process.stdout.close()
 
 
 def test_a_plugin_that_prints_does_not_get_into_the_report(photo_folder, tmp_path, capfd):

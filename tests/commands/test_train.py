@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 
 import numpy as np
@@ -185,7 +184,7 @@ run(sys.argv[1:])
 """
 
 
-def test_killed_while_it_trains_it_ends_with_the_same_file(data, tmp_path, capfd):
+def test_killed_while_it_trains_it_ends_with_the_same_file(data, tmp_path, capfd, start):
     """kill -9 as soon as there is a checkpoint, then the same command."""
     asked = [
         "train",
@@ -198,15 +197,15 @@ def test_killed_while_it_trains_it_ends_with_the_same_file(data, tmp_path, capfd
         "commfor.augment=wild",
     ]
     asked += ["--set", "commfor.average=0.9", "--batch-size", "4", "--steps", "24", "--holdout", "0"]
-    command = [sys.executable, "-c", ALONE, *asked, "-o", str(tmp_path / "killed")]
     checkpoint = tmp_path / "killed" / "checkpoint.pt"
     environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
-        end = time.monotonic() + 150
-        while not checkpoint.exists() and process.poll() is None and time.monotonic() < end:
-            time.sleep(0.002)
-        process.send_signal(signal.SIGKILL)
-        said = process.communicate(timeout=30)[1]
+    alone = {"stderr": subprocess.PIPE, "text": True, "env": environment}
+    process = start("-c", ALONE, *asked, "-o", tmp_path / "killed", **alone)
+    end = time.monotonic() + 150
+    while not checkpoint.exists() and process.poll() is None and time.monotonic() < end:
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    said = process.communicate(timeout=30)[1]
     assert checkpoint.exists(), said
     assert not (tmp_path / "killed" / "training.json").exists()  # it was still at work
     assert run([*asked, "-o", str(tmp_path / "killed")]) == Status.DONE
@@ -245,23 +244,19 @@ def test_ctrl_c_says_what_is_kept_and_how_it_goes_on(data, tmp_path, capfd, monk
     assert "goes on after step 2 of 4" in capfd.readouterr().err
 
 
-def test_two_processes_train_what_one_would(data, tmp_path):
+def test_two_processes_train_what_one_would(data, tmp_path, start):
     """Each half of every batch: a network without batch statistics ends the same but for rounding."""
     asked = ["train", "commfor", str(data), *QUICK, "--set", "commfor.backbone=test_vit", "--set", "commfor.lr=0.001"]
     asked += ["--batch-size", "4", "--steps", "6", "--holdout", "0"]
-    command = [sys.executable, "-m", "forensic_cli", *asked, "-o", str(tmp_path / "two")]
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
     both = []
     for rank in ("0", "1"):  # as torchrun and accelerate launch start them
         environment = {**os.environ, **place, "RANK": rank, "LOCAL_RANK": rank, "OMP_NUM_THREADS": "1"}
-        both.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment))
-    try:
-        said = [one.communicate(timeout=150)[1] for one in both]
-    finally:
-        for one in both:
-            one.kill()
+        command = ["-m", "forensic_cli", *asked, "-o", tmp_path / "two"]
+        both.append(start(*command, stderr=subprocess.PIPE, text=True, env=environment))
+    said = [one.communicate(timeout=150)[1] for one in both]
     assert [one.returncode for one in both] == [0, 0], said
     assert ["step 6 of 6" in words for words in said] == [True, False]  # one of them speaks
     assert run([*asked, "-o", str(tmp_path / "one")]) == Status.DONE

@@ -175,17 +175,16 @@ def test_a_source_that_is_no_report_leaves_no_output(tmp_path):
     assert os.listdir(tmp_path) == ["scan.json"]
 
 
-def test_head_ends_it_quietly(tmp_path):
+def test_head_ends_it_quietly(tmp_path, start):
     path = tmp_path / "many.json"
     records = [ok(f"{number}.jpg") for number in range(3000)]
     outputs.deliver([outputs.Target("json", JsonReport(), path)], scan(records))
     for name in ("jsonl", "csv", "table"):
-        command = [sys.executable, "-c", CODE, str(path), "-f", name]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-            process.stdout.read(1)
-            process.stdout.close()
-            assert process.stderr.read() == b""
-            assert process.wait(60) == 0
+        process = start("-c", CODE, path, "-f", name, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process.stdout.read(1)
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(60) == 0
 
 
 def test_a_full_device_on_standard_output_is_one_line(source):
