@@ -1,105 +1,130 @@
-"""The one observer that draws: rate, time left and failures on stderr, only where stderr is a terminal."""
+"""What a person sees and does while a command runs: a bar on stderr, lines, and Ctrl-C."""
 
 from __future__ import annotations
 
 import os
+import shlex
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from threading import Thread
 from time import monotonic
+from types import FrameType
 from typing import TYPE_CHECKING, Self
 
+from forensic_cli.engine.watching import Watch
 from forensic_cli.records import Summary
 from forensic_cli.text import visible
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, ProgressColumn
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _NAMED = 3  # files that are named among those left out
 _SELDOM = 20.0  # seconds between two lines about a training
 _HUNCH = 5.0  # seconds before a guess at the time left is worth showing
 
 
-class Silent(AbstractContextManager["Silent"]):
-    """Nobody is watching."""
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-    def update(self, summary: Summary) -> None:
-        pass
-
-    def say(self, line: str) -> None:
-        """A line for a person."""
-        with suppress(OSError):  # nobody may be there to hear it
-            print(f"forensic: {visible(line)}", file=sys.stderr)  # noqa: T201  words for people
+def say(line: str) -> None:
+    """A line for a person."""
+    with suppress(OSError):  # nobody may be there to hear it
+        print(f"forensic: {visible(line)}", file=sys.stderr)  # noqa: T201  words for people
 
 
-def tell_left_out(watcher: Silent, left_out: Sequence[tuple[str, str]], where: str = "") -> None:
-    """The first few (path, reason), and how many more there are; `where` the rest can be read."""
-    for path, why in left_out[:_NAMED]:
-        watcher.say(f"left out: {path}: {why}")
-    if len(left_out) > _NAMED:
-        watcher.say(f"left out: {len(left_out) - _NAMED:,} more{where}")
+def command_line() -> str:
+    """What was typed, for records."""
+    return shlex.join(["forensic", *sys.argv[1:]])
 
 
-class _Drawn(Silent):
-    """Has a bar on stderr, above which it says its lines."""
+class Voice(AbstractContextManager["Voice"]):
+    """Speaks to the person in front of a run: above a bar on stderr while there is one, else line by line."""
 
-    _bar: Progress
+    _bar: Progress | None = None
 
     def __enter__(self) -> Self:
-        self._bar.start()
+        if self._bar:
+            self._bar.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+        if self._bar:
+            self._bar.stop()
 
     def say(self, line: str) -> None:
-        self._bar.console.print(f"forensic: {visible(line)}", markup=False, highlight=False, soft_wrap=True)
+        if self._bar:
+            self._bar.console.print(f"forensic: {visible(line)}", markup=False, highlight=False, soft_wrap=True)
+        else:
+            say(line)
+
+    def tell_left_out(self, left_out: Sequence[tuple[str, str]], where: str = "") -> None:
+        """The first few (path, reason), and how many more there are; `where` the rest can be read."""
+        for path, why in left_out[:_NAMED]:
+            self.say(f"left out: {path}: {why}")
+        if len(left_out) > _NAMED:
+            self.say(f"left out: {len(left_out) - _NAMED:,} more{where}")
 
 
-class Bar(_Drawn):
-    """A bar whose total a second thread counts while the scan runs."""
+class Watcher(Voice, Watch):
+    """A pass over images with a person in front of it.
 
-    def __init__(self, count: Callable[[], int | None]) -> None:
+    While it is entered it shows a bar where stderr is a terminal, unless `quiet`, whose total a second thread counts, and
+    is `interrupted` by the first Ctrl-C or SIGTERM: the batch in hand is finished. The second ends it at once.
+    """
+
+    def __init__(self, count: Callable[[], int | None], *, quiet: bool = False) -> None:
+        super().__init__()
+        self._total = count
         self._known: int | None = None
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        if sys.stderr and sys.stderr.isatty() and not quiet:
+            from rich.progress import MofNCompleteColumn, TextColumn
 
-        self._bar = Progress(
-            TextColumn("scan"),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[pace]}"),
-            TextColumn("{task.fields[failures]}"),
-            console=Console(stderr=True),
-            transient=True,
-        )
-        self._task = self._bar.add_task("", total=None, pace="starting", failures="")
-        self._count = count
+            words = TextColumn("{task.fields[pace]}"), TextColumn("{task.fields[failures]}")
+            self._bar = _bar("scan", MofNCompleteColumn(), *words)
+            self._task = self._bar.add_task("", total=None, pace="starting", failures="")
 
     def __enter__(self) -> Self:
         super().__enter__()
-        Thread(target=self._total, daemon=True, name="forensic-count").start()
+        self._before = [signal.signal(one, self._first) for one in _SIGNALS]
+        if self._bar:
+            Thread(target=self._counted, args=(self._bar,), daemon=True, name="forensic-count").start()
         return self
 
-    def _total(self) -> None:
-        self._known = self._count()
+    def __exit__(self, *_: object) -> None:
+        for one, handler in zip(_SIGNALS, self._before, strict=True):
+            signal.signal(one, handler)
+        super().__exit__()
+
+    def count(self, **kinds: int) -> None:
+        super().count(**kinds)
+        if self._bar:
+            self._bar.update(
+                self._task,
+                completed=self.summary.found,
+                pace=pace(self.summary, self._known),
+                failures=f"[red]{self.summary.failed:,} failed" if self.summary.failed else "",
+            )
+
+    def _counted(self, bar: Progress) -> None:
+        self._known = self._total()
         if self._known is not None:
-            self._bar.update(self._task, total=self._known)
+            bar.update(self._task, total=self._known)
 
-    def update(self, summary: Summary) -> None:
-        self._bar.update(
-            self._task,
-            completed=summary.found,
-            pace=pace(summary, self._known),
-            failures=f"[red]{summary.failed:,} failed" if summary.failed else "",
-        )
+    def _first(self, number: int, frame: FrameType | None) -> None:
+        self.interrupted = True
+        for one in _SIGNALS:
+            signal.signal(one, signal.default_int_handler)
+        self.say("finishing the batch in hand and writing the reports; once more stops at once")
 
 
-class Steps(Silent):
+def _bar(title: str, *columns: ProgressColumn) -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    return Progress(TextColumn(title), BarColumn(bar_width=20), *columns, console=Console(stderr=True), transient=True)
+
+
+class Steps(Voice):
     """A training, step by step; without a terminal a line every so often."""
 
     def __init__(self) -> None:
@@ -115,29 +140,22 @@ class Steps(Silent):
             self.say(f"{'image' if loss is None else 'step'} {done:,} of {total:,}{loss_words}")
 
 
-class StepsBar(_Drawn, Steps):
+class StepsBar(Steps):
     """The same as a bar."""
 
     def __init__(self) -> None:
         super().__init__()
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-        self._bar = Progress(
-            TextColumn("train"),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[loss]}"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            transient=True,
+        self._steps = self._bar = _bar(
+            "train", MofNCompleteColumn(), TextColumn("{task.fields[loss]}"), TimeRemainingColumn()
         )
-        self._task = self._bar.add_task("", total=None, loss="starting")
+        self._task = self._steps.add_task("", total=None, loss="starting")
 
     def step(self, done: int, total: int, loss: float | None, waiting: float, problems: Sequence[str] = ()) -> None:
         for problem in problems:
             self.say(f"left out: {problem}")
-        self._bar.update(
+        self._steps.update(
             self._task,
             completed=done,
             total=total,
@@ -179,8 +197,3 @@ def pace(summary: Summary, total: int | None) -> str:
     left = max(0, total - summary.found) / rate
     unit = f"{left:.0f} s" if left < 90 else f"{left / 60:.0f} min" if left < 5400 else f"{left / 3600:.1f} h"
     return f"{words}, about {unit} left"
-
-
-def observer(arguments: Sequence[str], count: Callable[..., int | None], quiet: bool) -> Silent:
-    """A bar where stderr is a terminal, silence elsewhere."""
-    return Bar(lambda: count(arguments)) if sys.stderr and sys.stderr.isatty() and not quiet else Silent()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -11,31 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from forensic_cli.commands.parameters import (
-    BatchSize,
-    Debug,
-    Device,
-    Dtype,
-    Methods,
-    NoStore,
-    Offline,
-    PluginFiles,
-    RequireGpu,
-    Seed,
-    Set,
-    StoreFile,
-    WeightsOf,
-    Workers,
-)
-from forensic_cli.commands.prepared import Prepared, Typed
+from forensic_cli.commands.parameters import Debug, Machine, Methods, PluginFiles, spread
 from forensic_cli.status import Status
 
 if TYPE_CHECKING:
     from forensic_cli.engine.calibrating import Collected
+    from forensic_cli.engine.work import Ready
     from forensic_cli.profiles import Profile
 
 
+@spread
 def calibrate(
+    *,
     photographs: Annotated[
         list[str],
         typer.Argument(metavar="PHOTOS...", help="Photographs, and nothing else: files, folders, globs, @list.txt, -."),
@@ -56,17 +42,7 @@ def calibrate(
             metavar="DIR", help="Folder for pictures: score histograms, and with --generated Tippett and ECE plots."
         ),
     ] = None,
-    set_: Set = None,
-    weights: WeightsOf = None,
-    device: Device = "auto",
-    require_gpu: RequireGpu = False,
-    dtype: Dtype = "auto",
-    batch_size: BatchSize = None,
-    workers: Workers = None,
-    seed: Seed = 0,
-    store: StoreFile = None,
-    no_store: NoStore = False,
-    offline: Offline = False,
+    machine: Machine,
     plugin: PluginFiles = None,
     debug: Debug = False,
 ) -> int:
@@ -79,77 +55,64 @@ def calibrate(
     from forensic_cli.engine.calibrating import profile
     from forensic_cli.errors import UsageError, WeightsError
     from forensic_cli.plugins import Plugins
-    from forensic_cli.progress import Silent
+    from forensic_cli.progress import command_line, say
     from forensic_cli.writing import check_writable
 
-    typed = Typed(methods, set_, weights, device, require_gpu, dtype, batch_size, workers, seed, store, no_store, offline)
     if output.suffix.lower() != ".json":
         raise UsageError(f"-o {output}: a profile is a .json file")
     if likelihood and not generated:
         raise UsageError("--likelihood needs generated images to compare with: name some with --generated")
     check_writable(output)
     plugins = Plugins(plugin or ())
-    offers, _ = typed.offers(plugins)
+    offers, _ = machine.offers(methods, plugins)
     scoring = [offer for offer in offers if offer.factory.looks_at == "pixels"]
     if not scoring:
         raise UsageError(f"{', '.join(offer.name for offer in offers)} makes statements, there are no scores to calibrate")
-    ready = typed.prepared(offers)
+    ready = machine.work(machine.choices(offers), plugin).ready(plugins, say)
     names = {offer.name for offer in scoring}
     able = [method for method in ready.methods if method.name in names and not method.error]
     if not able:
         raise WeightsError(next(method.error or "" for method in ready.methods if method.name in names))
-    run = runs.begin(ready.methods, ready.session, shlex.join(["forensic", *sys.argv[1:]]))
+    run = runs.begin(ready, command_line())
     with closing(ready.store):
         known = _collected(photographs, ready, is_generated=False)
         others = _collected(generated, ready, is_generated=True, besides=known) if known and generated else None
     if known is None or (generated and others is None):
-        Silent().say("interrupted; what was scored is kept, the same command goes on from here")
+        say("interrupted; what was scored is kept, the same command goes on from here")
         return Status.INTERRUPTED
     made = profile(run, able, known, photographs, others, generated or (), likelihood or "logistic")
     made.write(output)
     for line in _told(made, output):
-        Silent().say(line)
+        say(line)
     if plots:
         from forensic_cli.engine.evaluating.profile_figures import draw
 
         for file in draw(made, plots):
-            Silent().say(f"drawn: {file}")
+            say(f"drawn: {file}")
     failed = known.failed or (others and others.failed) or any(method.error for method in ready.methods)
     return Status.FAILURES if failed else Status.DONE
 
 
 def _collected(
-    paths_: Sequence[str], ready: Prepared, *, is_generated: bool, besides: Collected | None = None
+    images: Sequence[str], ready: Ready, *, is_generated: bool, besides: Collected | None = None
 ) -> Collected | None:
     """What all of them scored, without what is among those `besides`; None if the user interrupted it."""
     from forensic_cli import paths
-    from forensic_cli.commands.interrupts import Interrupts
     from forensic_cli.engine.calibrating import Collected
-    from forensic_cli.engine.scan import Tally, scan
-    from forensic_cli.progress import observer, tell_left_out
+    from forensic_cli.engine.scan import scan
+    from forensic_cli.progress import Watcher
 
-    collected, tally = Collected(met=set(besides.met) if besides else set()), Tally()
-    with observer(paths_, paths.count, quiet=False) as watcher, Interrupts(watcher.say) as interrupts:
+    collected = Collected(met=set(besides.met) if besides else set())
+    with Watcher(lambda: paths.count(images)) as watch:
         for method in ready.methods:
             if not is_generated and (method.error or method.detector.caution):
-                watcher.say(method.error or f"{method.name}: {method.detector.caution}")
-        for record in scan(
-            paths.find(paths_, getattr(sys.stdin, "buffer", None)),
-            ready.methods,
-            ready.session,
-            ready.store,
-            ready.runtime,
-            batch_size=ready.batch_size,
-            workers=ready.workers,
-            warn=watcher.say,
-            stop=lambda: interrupts.requested,
-        ):
-            tally.count(record)
-            watcher.update(tally.summary)
+                watch.say(method.error or f"{method.name}: {method.detector.caution}")
+        for record in scan(paths.find(images, getattr(sys.stdin, "buffer", None)), ready, watch):
+            watch.take(record)
             collected.take(record, generated=is_generated)
-        if interrupts.requested:
+        if watch.interrupted:
             return None
-        tell_left_out(watcher, collected.left_out)
+        watch.tell_left_out(collected.left_out)
     return collected
 
 

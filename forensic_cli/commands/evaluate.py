@@ -1,113 +1,73 @@
 """`forensic evaluate`: tables of methods on labelled images, with intervals, transforms and controls."""
 
-from __future__ import annotations
-
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from forensic_cli.commands.parameters import (
-    BatchSize,
-    Debug,
-    Device,
-    Dtype,
-    Methods,
-    NoStore,
-    Offline,
-    PluginFiles,
-    RequireGpu,
-    Seed,
-    Set,
-    StoreFile,
-    WeightsOf,
-    Workers,
-)
-from forensic_cli.commands.prepared import Typed
+from forensic_cli.commands.parameters import Debug, Machine, Methods, PluginFiles, spread
 
 
-def evaluate(
+@dataclass(frozen=True)
+class Asked:
+    """What was typed about the evaluation itself."""
+
     dataset: Annotated[
         list[str] | None,
         typer.Argument(metavar="DATASET...", help="Labelled images: folders, manifests (.csv) or .parquet files."),
-    ] = None,
-    methods: Methods = None,
+    ] = None
+    methods: Methods = None
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where tables, figures and the page are written.")
-    ] = Path("results"),
+    ] = Path("results")
     transform: Annotated[
         list[str] | None,
         typer.Option(
             metavar="SPEC",
             help="jpeg:70, halve+jpeg:85, noise:0.05@generated, jpeg:100..70:10, ...; list shows them. Repeatable.",
         ),
-    ] = None,
+    ] = None
     layout: Annotated[
         str | None, typer.Option(metavar="NAME", help="How the folders lie; list shows them. [found by looking]")
-    ] = None,
+    ] = None
     split: Annotated[
         str | None, typer.Option(metavar="NAME", help="train, val, test or all. [test, else val, else all]")
-    ] = None,
+    ] = None
     real: Annotated[
         list[str] | None, typer.Option(metavar="DIR", help="Folder of photographs and nothing else. Repeatable.")
-    ] = None,
+    ] = None
     fake: Annotated[
         list[str] | None, typer.Option(metavar="DIR", help="Folder of generated images and nothing else. Repeatable.")
-    ] = None,
+    ] = None
     recipe: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="A published table or figure, or your own .toml; list shows them."),
-    ] = None,
+    ] = None
     match: Annotated[
         bool, typer.Option("--match", help="Measure on pairs of both classes that are alike in format, size and weight.")
-    ] = False,
+    ] = False
     calibration: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Take the threshold of accuracy_calibrated from this profile."),
-    ] = None,
+    ] = None
     fpr: Annotated[
         float, typer.Option("--fpr", metavar="RATE", help="False-positive rate of the threshold of accuracy_calibrated.")
-    ] = 0.05,
-    draws: Annotated[int, typer.Option(min=10, metavar="N", help="Draws of the bootstrap behind the intervals.")] = 1000,
-    set_: Set = None,
-    weights: WeightsOf = None,
-    device: Device = "auto",
-    require_gpu: RequireGpu = False,
-    dtype: Dtype = "auto",
-    batch_size: BatchSize = None,
-    workers: Workers = None,
-    seed: Seed = 0,
-    store: StoreFile = None,
-    no_store: NoStore = False,
-    offline: Offline = False,
-    plugin: PluginFiles = None,
-    debug: Debug = False,
-) -> int:
+    ] = 0.05
+    draws: Annotated[int, typer.Option(min=10, metavar="N", help="Draws of the bootstrap behind the intervals.")] = 1000
+
+
+@spread
+def evaluate(asked: Asked, machine: Machine, plugin: PluginFiles = None, debug: Debug = False) -> int:
     """Measure methods on labelled images: AUROC, AP, recall at fixed false-positive rates, per generator, with intervals.
 
     Images as they are are always measured, transforms besides. Beside every table stands what can be told without looking
     at a pixel. Scores are kept: one more method or transform computes only that.
     """
-    if "list" in (recipe, layout, *(transform or [])):
+    if "list" in (asked.recipe, asked.layout, *(asked.transform or [])):
         from forensic_cli.commands import listing
 
-        return listing.show(recipes=recipe == "list", layouts=layout == "list")
+        return listing.show(recipes=asked.recipe == "list", layouts=asked.layout == "list")
     from forensic_cli.commands import evaluation
-    from forensic_cli.plugins import Plugins
 
-    typed = Typed(methods, set_, weights, device, require_gpu, dtype, batch_size, workers, seed, store, no_store, offline)
-    asked = evaluation.Asked(
-        dataset=dataset or [],
-        transforms=transform or [],
-        layout=layout,
-        split=split,
-        real=real or [],
-        fake=fake or [],
-        recipe=recipe,
-        match=match,
-        calibration=calibration,
-        fpr=fpr,
-        draws=draws,
-        output=output,
-    )
-    return evaluation.run(asked, typed, Plugins(plugin or ()))
+    return evaluation.run(asked, machine, plugin)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,26 +14,21 @@ from typing import TYPE_CHECKING, TextIO
 
 from forensic_cli import paths
 from forensic_cli.commands import outputs
-from forensic_cli.commands.interrupts import Interrupts
 from forensic_cli.commands.outputs import Target
 from forensic_cli.commands.parameters import Shown
-from forensic_cli.detector import Session
 from forensic_cli.engine import runs
-from forensic_cli.engine.examining import Runtime
-from forensic_cli.engine.methods import Method
-from forensic_cli.engine.scan import Tally, scan
+from forensic_cli.engine.scan import scan
 from forensic_cli.engine.spool import Spool
 from forensic_cli.errors import ReportError, Stopped, reason
-from forensic_cli.progress import Silent, observer
+from forensic_cli.progress import Watcher, command_line
 from forensic_cli.records import FileRecord, Summary
 from forensic_cli.report import Scan
 from forensic_cli.status import Status
-from forensic_cli.store import AnyStore
 from forensic_cli.text import in_words
-from forensic_cli.transforms import Transform
 
 if TYPE_CHECKING:
     from forensic_cli.engine.judging import Judge
+    from forensic_cli.engine.work import Ready
 
 _MOST_REASONS = 1000
 
@@ -44,90 +38,73 @@ class Job:
     """One scan with a person in front of it: progress, interruption, reports."""
 
     paths: list[str]
-    methods: list[Method]
-    session: Session
-    runtime: Runtime
-    store: AnyStore
-    batch_size: int
-    workers: int
+    ready: Ready
+    judge: Judge | None
+    heatmaps: Path | None
     strict: bool
     fail_on_generated: bool
-    judge: Judge | None = None
-    heatmaps: Path | None = None
-    copies: Sequence[Transform] = ()
 
     def run(self, targets: Sequence[Target]) -> Status:
         """Scan and deliver the reports; what was found so far is delivered in any case."""
-        run = runs.begin(self.methods, self.session, shlex.join(["forensic", *sys.argv[1:]]))
-        run = replace(run, calibration=self.judge.to_json() if self.judge else None)
+        ready = self.ready
+        run = replace(runs.begin(ready, command_line()), calibration=self.judge.to_json() if self.judge else None)
         waits = self.judge is not None and self.judge.point.fdr is not None  # for all p-values
         live = None if waits else outputs.live(targets)
         quiet = live is not None and _on_terminal(sys.stdout)  # rows and a bar would overwrite each other
-        tally, reasons = Tally(), Reasons()
+        watch, reasons = Watcher(lambda: paths.count(self.paths), quiet=quiet), Reasons()
         trouble: list[str] = []
         cut_short = False
 
         def complain(words: str) -> None:
             trouble.append(words)
-            watcher.say(words)
+            watch.say(words)
 
-        with closing(self.store), closing(Spool()) as spool:
-            with observer(self.paths, paths.count, quiet) as watcher, Interrupts(watcher.say) as interrupts:
-                for method in self.methods:
+        with closing(ready.store), closing(Spool()) as spool:
+            with watch:
+                for method in ready.methods:
                     if method.error:
                         complain(method.error)
                     elif method.detector.caution:
-                        watcher.say(f"{method.name}: {method.detector.caution}")
+                        watch.say(f"{method.name}: {method.detector.caution}")
                 try:
                     live_or_spool = live.write if live else spool.fill
-                    live_or_spool(reasons.noted(self._records(watcher, tally, lambda: interrupts.requested)))
+                    live_or_spool(reasons.noted(self._records(watch)))
                 except (Stopped, ReportError) as error:
                     cut_short = True
                     complain(str(error))
-            cut_short |= interrupts.requested
+            cut_short |= watch.interrupted
             if not live:
                 try:
-                    done = runs.settled(run, self.methods)
+                    done = runs.settled(run, ready.methods)
                     if waits:
-                        tally.recount(self._settled(spool))
+                        watch.recount(self._settled(spool))
                     records = partial(self._settled, spool)
-                    outputs.deliver(targets, Scan(done if cut_short else runs.end(done), tally.summary, records))
+                    outputs.deliver(targets, Scan(done if cut_short else runs.end(done), watch.summary, records))
                 except ReportError as error:
                     complain(str(error))
         if not any(target.name == "table" and target.path is None for target in targets):
-            for line in (*_sentences(tally.summary, self.judge), *reasons.lines()):
-                watcher.say(line)
-        if tally.heatmaps:
-            watcher.say(f"{tally.heatmaps:,} heatmap{'s' * (tally.heatmaps != 1)} in {self.heatmaps}")
-        if interrupts.requested:
-            watcher.say("interrupted before the end; the same command goes on from here")
-        return self._status(tally.summary, bool(trouble), interrupts.requested)
+            for line in (*_sentences(watch.summary, self.judge), *reasons.lines()):
+                watch.say(line)
+        if watch.heatmaps:
+            watch.say(f"{watch.heatmaps:,} heatmap{'s' * (watch.heatmaps != 1)} in {self.heatmaps}")
+        if watch.interrupted:
+            watch.say("interrupted before the end; the same command goes on from here")
+        return self._status(watch, bool(trouble))
 
-    def _status(self, summary: Summary, trouble: bool, interrupted: bool) -> Status:
-        if interrupted:
+    def _status(self, watch: Watcher, trouble: bool) -> Status:
+        if watch.interrupted:
             return Status.INTERRUPTED
-        if self.fail_on_generated and summary.generated:
+        if self.fail_on_generated and watch.summary.generated:
             return Status.GENERATED
-        return Status.FAILURES if trouble or summary.failed else Status.DONE
+        return Status.FAILURES if trouble or watch.summary.failed else Status.DONE
 
-    def _records(self, watcher: Silent, tally: Tally, stop: Callable[[], bool]) -> Iterator[FileRecord]:
-        for record in scan(
-            paths.find(self.paths, getattr(sys.stdin, "buffer", None)),
-            self.methods,
-            self.session,
-            self.store,
-            replace(self.runtime, trace=_Traces().show if Shown.traceback else self.runtime.trace),
-            batch_size=self.batch_size,
-            workers=self.workers,
-            strict=self.strict,
-            heatmaps=self.heatmaps,
-            copies=self.copies,
-            warn=watcher.say,
-            stop=stop,
-        ):
+    def _records(self, watch: Watcher) -> Iterator[FileRecord]:
+        runtime = self.ready.runtime
+        ready = replace(self.ready, runtime=replace(runtime, trace=_Traces().show if Shown.traceback else runtime.trace))
+        found = paths.find(self.paths, getattr(sys.stdin, "buffer", None))
+        for record in scan(found, ready, watch, strict=self.strict, heatmaps=self.heatmaps):
             judged = self.judge.judged(record) if self.judge else record
-            tally.count(judged)
-            watcher.update(tally.summary)
+            watch.take(judged)
             yield judged
 
     def _settled(self, spool: Spool) -> Iterable[FileRecord]:

@@ -1,14 +1,23 @@
 """Options that several commands share, and how their text becomes values."""
 
+from __future__ import annotations
+
+import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from forensic_cli.commands import completion
 from forensic_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from forensic_cli.engine.work import Choice, Work
+    from forensic_cli.plugins import Offer, Plugins
 
 
 class Shown:
@@ -81,6 +90,71 @@ StoreFile = Annotated[
 ]
 NoStore = Annotated[bool, typer.Option("--no-store", help="Compute everything anew and keep nothing.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Never touch the network.")]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """How methods are set, and where they run; each field is an option of every command that is `spread` over it."""
+
+    set_: Set = None
+    weights: WeightsOf = None
+    device: Device = "auto"
+    require_gpu: RequireGpu = False
+    dtype: Dtype = "auto"
+    batch_size: BatchSize = None
+    workers: Workers = None
+    seed: Seed = 0
+    store: StoreFile = None
+    no_store: NoStore = False
+    offline: Offline = False
+
+    def settings(self) -> dict[str, dict[str, str]]:
+        """{method: {option: text}}. Raises UsageError."""
+        return settings(self.set_, self.weights)
+
+    def offers(self, methods: Sequence[str] | None, plugins: Plugins) -> tuple[list[Offer], list[str]]:
+        """The plugins asked for, imported, and a line about each that would join the usual ones."""
+        from forensic_cli.engine import methods as roster
+
+        names, hints = method_names(methods), list[str]()
+        if not names:
+            names, hints = roster.usual(plugins)
+        return roster.offers(names, plugins, self.settings()), hints
+
+    def choices(self, offers: Iterable[Offer]) -> list[Choice]:
+        """These methods as they were set."""
+        from forensic_cli.engine.work import Choice
+
+        chosen = self.settings()
+        return [Choice(offer.name, chosen.get(offer.name, {})) for offer in offers]
+
+    def work(self, methods: Sequence[Choice], plugins: Sequence[Path] | None, transforms: Sequence[str] = ()) -> Work:
+        """These methods on this machine. Raises UsageError for what no machine can do."""
+        from forensic_cli.engine.work import Work
+
+        check_device(self.device)
+        if self.no_store and self.store:
+            raise UsageError("--store and --no-store exclude each other")
+        place = {name: value for name, value in vars(self).items() if name not in ("set_", "weights")}
+        return Work(tuple(methods), tuple(transforms), plugins=tuple(plugins or ()), **place)
+
+
+def spread(command: Callable[..., int]) -> Callable[..., int]:
+    """The command as Typer is to see it: a parameter whose type is a dataclass gives its place to the fields of that."""
+    own = inspect.signature(command, eval_str=True)
+    groups: dict[str, Any] = {name: one.annotation for name, one in own.parameters.items() if is_dataclass(one.annotation)}
+    shown: list[inspect.Parameter] = []
+    for name, one in own.parameters.items():
+        shown += inspect.signature(groups[name], eval_str=True).parameters.values() if name in groups else [one]
+
+    @wraps(command)
+    def called(**values: Any) -> int:
+        made = {name: of(**{one.name: values.pop(one.name) for one in fields(of)}) for name, of in groups.items()}
+        return command(**values, **made)
+
+    parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in shown]  # in any order, with defaults or not
+    called.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return called
 
 
 def check_device(word: str) -> None:

@@ -9,31 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from forensic_cli.commands.parameters import (
-    BatchSize,
-    Debug,
-    Device,
-    Dtype,
-    Format,
-    Methods,
-    NoStore,
-    Offline,
-    Outputs,
-    PluginFiles,
-    RequireGpu,
-    Seed,
-    Set,
-    StoreFile,
-    WeightsOf,
-    Workers,
-)
-from forensic_cli.commands.prepared import Typed
+from forensic_cli.commands.parameters import Debug, Format, Machine, Methods, Outputs, PluginFiles, spread
 
 if TYPE_CHECKING:
     from forensic_cli.plugins import Offer
 
 
+@spread
 def scan(
+    *,
     paths: Annotated[
         list[str], typer.Argument(metavar="PATH...", help="Files, folders, globs, @list.txt, or - for a list on stdin.")
     ],
@@ -66,17 +50,7 @@ def scan(
         Path | None,
         typer.Option(metavar="DIR", help="Folder for pictures of where a method saw evidence; made if it is missing."),
     ] = None,
-    set_: Set = None,
-    weights: WeightsOf = None,
-    device: Device = "auto",
-    require_gpu: RequireGpu = False,
-    dtype: Dtype = "auto",
-    batch_size: BatchSize = None,
-    workers: Workers = None,
-    seed: Seed = 0,
-    store: StoreFile = None,
-    no_store: NoStore = False,
-    offline: Offline = False,
+    machine: Machine,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first failure.")] = False,
     fail_on: Annotated[
         Literal["generated"] | None, typer.Option(help="Exit with 1 if such an image is found.", show_default=False)
@@ -94,41 +68,28 @@ def scan(
     from forensic_cli.commands.verdicts import judge
     from forensic_cli.errors import UsageError
     from forensic_cli.plugins import Plugins
-    from forensic_cli.progress import Silent
-    from forensic_cli.transforms import STABILITY, parse
+    from forensic_cli.progress import say
+    from forensic_cli.transforms import STABILITY
 
-    typed = Typed(methods, set_, weights, device, require_gpu, dtype, batch_size, workers, seed, store, no_store, offline)
     plugins = Plugins(plugin or ())
     targets = outputs.plan(output or [], format_, plugins, terminal=bool(sys.stdout and sys.stdout.isatty()))
-    offers, hints = typed.offers(plugins)
+    offers, hints = machine.offers(methods, plugins)
     if stability and all(offer.factory.looks_at == "file" for offer in offers):
         raise UsageError("--stability needs a method that looks at pixels: name one with --methods")
     if heatmaps:
         _announce(heatmaps, paths, offers)
-    ready = typed.prepared(offers)
-    job = Job(
-        paths=paths,
-        methods=ready.methods,
-        session=ready.session,
-        runtime=ready.runtime,
-        store=ready.store,
-        batch_size=ready.batch_size,
-        workers=ready.workers,
-        strict=strict,
-        fail_on_generated=fail_on == "generated",
-        judge=judge(ready.methods, calibration, fpr, fdr, combination),
-        heatmaps=heatmaps,
-        copies=[parse(spec) for spec in STABILITY] if stability else [],
-    )
+    work = machine.work(machine.choices(offers), plugin, STABILITY if stability else ())
+    ready = work.ready(plugins, say)
+    rule = judge(ready.methods, calibration, fpr, fdr, combination)
     for hint in hints:
-        Silent().say(hint)
-    return job.run(targets)
+        say(hint)
+    return Job(paths, ready, rule, heatmaps, strict=strict, fail_on_generated=fail_on == "generated").run(targets)
 
 
 def _announce(heatmaps: Path, paths: Sequence[str], offers: Sequence[Offer]) -> None:
     """Say which methods will have no pictures, once the folder for the others is there."""
     from forensic_cli.engine.heatmaps import prepare
-    from forensic_cli.progress import Silent
+    from forensic_cli.progress import say
 
     for name in prepare(heatmaps, paths, offers):
-        Silent().say(f"{name} shows no heatmap")
+        say(f"{name} shows no heatmap")

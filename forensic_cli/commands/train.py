@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -67,7 +66,7 @@ def train(
     from forensic_cli.engine import methods as roster
     from forensic_cli.errors import UsageError
     from forensic_cli.plugins import Plugins
-    from forensic_cli.progress import main_process, steps_observer, tell_left_out
+    from forensic_cli.progress import command_line, main_process, steps_observer
     from forensic_cli.training.delivering import complete, deliver
     from forensic_cli.training.division import divided, read_parts
     from forensic_cli.training.job import TrainingJob
@@ -83,7 +82,7 @@ def train(
     except OSError as error:
         raise UsageError(f"{output}: cannot be made a folder ({error.strerror})") from error
     with steps_observer() as watcher:
-        tell_left_out(watcher, data.left_out)
+        watcher.tell_left_out(data.left_out)
         division = divided(data.items, holdout, seed, read_parts(split) if split else None)
         for doubt in division.doubts:
             watcher.say(doubt)
@@ -97,7 +96,7 @@ def train(
             batch_size=batch_size,
             division=division,
             workers=devices.processes(workers),
-            command=shlex.join(["forensic", *sys.argv[1:]]),
+            command=command_line(),
             watch=watcher.step,
             say=watcher.say,
         )

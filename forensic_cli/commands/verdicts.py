@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from forensic_cli.errors import UsageError
-from forensic_cli.progress import Silent
+from forensic_cli.progress import say
 
 if TYPE_CHECKING:
     from forensic_cli.engine.judging import Basis, Judge
@@ -37,7 +37,7 @@ def judge(
 
     made = Judge(bases, Point(USUAL if fpr is None else fpr, fdr, rule or "bonferroni"))
     if lacking := made.lacking():
-        Silent().say(lacking)
+        say(lacking)
     return made
 
 

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from forensic_cli import __version__, images
-from forensic_cli.detector import Session
 from forensic_cli.engine.methods import Method, libraries
+from forensic_cli.engine.work import Ready
 from forensic_cli.records import Run
 
 
-def begin(methods: Sequence[Method], session: Session, command: str) -> Run:
+def begin(ready: Ready, command: str) -> Run:
     """The record of a run that starts now. Device and dtype are absent where no method looks at pixels."""
-    pixels = any(method.looks_at_pixels for method in methods)
+    pixels = any(method.looks_at_pixels for method in ready.methods)
     return Run(
         id=uuid4().hex,
         started=_now(),
@@ -23,12 +23,12 @@ def begin(methods: Sequence[Method], session: Session, command: str) -> Run:
         python=platform.python_version(),
         platform=platform.platform(),
         command=command,
-        seed=session.seed,
-        device=session.device if pixels else None,
-        dtype=session.dtype if pixels else None,
+        seed=ready.session.seed,
+        device=ready.session.device if pixels else None,
+        dtype=ready.session.dtype if pixels else None,
         engine="local",
-        methods=tuple(method.use for method in methods),
-        libraries={**libraries(methods), "decoder": images.decoder()},
+        methods=tuple(method.use for method in ready.methods),
+        libraries={**libraries(ready.methods), "decoder": images.decoder()},
     )
 
 

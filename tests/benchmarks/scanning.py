@@ -9,10 +9,11 @@ from typing import Any
 from forensic_cli.detector import Session
 from forensic_cli.engine import devices, methods
 from forensic_cli.engine.scan import scan
+from forensic_cli.engine.watching import Watch
+from forensic_cli.engine.work import Ready
 from forensic_cli.features.dinov2 import encoder
 from forensic_cli.paths import find
 from forensic_cli.plugins import Plugins
-from forensic_cli.store import NoStore
 
 
 class Scanner:
@@ -31,17 +32,9 @@ class Scanner:
     def run(self, paths: Sequence[Path], batch_size: int) -> tuple[float, dict[str, dict[str, float]]]:
         """Seconds, and {path: {method: score}}."""
         start = time.perf_counter()
-        records = list(
-            scan(
-                find([str(path) for path in paths]),
-                self.methods,
-                self.session,
-                NoStore(),
-                devices.torch_runtime("cpu"),
-                batch_size=batch_size,
-                workers=os.cpu_count() or 1,
-            )
-        )
+        runtime, workers = devices.torch_runtime("cpu"), os.cpu_count() or 1
+        ready = Ready(self.methods, self.session, runtime, batch_size=batch_size, workers=workers)
+        records = list(scan(find([str(path) for path in paths]), ready, Watch()))
         seconds = time.perf_counter() - start
         assert all(record.status == "ok" for record in records)
         return seconds, {record.path: {one.method: one.score for one in record.findings} for record in records}

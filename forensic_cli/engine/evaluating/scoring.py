@@ -1,31 +1,30 @@
 """Every labelled image under every transform, scored by every method; one pass, each file read and decoded once."""
 
+from __future__ import annotations
+
 import os
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from time import perf_counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from forensic_cli import images
 from forensic_cli.datasets import Labelled, content
 from forensic_cli.datasets.outsides import outside
-from forensic_cli.detector import Session
 from forensic_cli.engine import versions
 from forensic_cli.engine.evaluating.results import NONE, Image
-from forensic_cli.engine.examining import Examiner, Results, Runtime
-from forensic_cli.engine.loading import Loaded, Loader
-from forensic_cli.engine.methods import Method
-from forensic_cli.engine.scan import groups, save
-from forensic_cli.engine.versions import Versions
+from forensic_cli.engine.passing import Examined, examined
 from forensic_cli.errors import ForensicError, ImageError, Stopped, reason
 from forensic_cli.paths import Candidate
-from forensic_cli.records import Failure, Finding, Summary
+from forensic_cli.records import Failure, Finding
 from forensic_cli.statistics.controls import Outside
-from forensic_cli.store import AnyStore, Forgiving
-from forensic_cli.transforms import Transform
+
+if TYPE_CHECKING:
+    from forensic_cli.engine.watching import Watch
+    from forensic_cli.engine.work import Ready
 
 
 @dataclass
@@ -38,77 +37,35 @@ class Scored:
     images: list[Image] = field(default_factory=list)
     outsides: list[Outside] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)
-    columns: dict[tuple[str, str], "array[float]"] = field(default_factory=dict)
-    summary: Summary = field(default_factory=Summary)
-    started: float = field(default_factory=perf_counter)
-
-    def count(self, *, failed: bool, from_store: bool) -> None:
-        """One more image is done."""
-        old = self.summary
-        self.summary = Summary(
-            found=old.found + 1,
-            failed=old.failed + failed,
-            from_store=old.from_store + from_store,
-            seconds=perf_counter() - self.started,
-        )
+    columns: dict[tuple[str, str], array[float]] = field(default_factory=dict)
 
     def scores(self) -> dict[tuple[str, str], np.ndarray]:
         return {pair: np.asarray(column, float) for pair, column in self.columns.items()}
 
 
-@dataclass(frozen=True)
-class Work:
-    """How to score: `watch` is told after each image how many are done, `stop` asked between batches."""
+def score(items: Sequence[Labelled], ready: Ready, watch: Watch) -> Scored:
+    """Score all `items`, under the transforms and as they are; `watch` is told of each.
 
-    methods: Sequence[Method]
-    transforms: Sequence[Transform]
-    session: Session
-    store: AnyStore
-    runtime: Runtime
-    batch_size: int
-    workers: int
-    warn: Callable[[str], None] = lambda line: None
-    watch: Callable[[Summary], None] = lambda summary: None
-    stop: Callable[[], bool] = lambda: False
-
-
-def score(items: Sequence[Labelled], work: Work) -> Scored:
-    """Score all `items`, under the transforms and as they are. What the store knows is not computed again.
-
-    Raises Stopped when no method is left whose weights could be loaded, and when `stop` says so.
+    Raises Stopped when no method is left whose weights could be loaded, and when `watch` was interrupted.
     """
-    able = [method for method in work.methods if not method.error]
-    altered = Versions(able, work.transforms, work.session, work.workers)
-    everyone = [*able, *altered.methods]
-    store = Forgiving(work.store, work.warn)
-    plain, anew = (Examiner(work.session, able, work.runtime, work.batch_size) for _ in range(2))
     by_path = {item.path: item for item in items}
     files, scored = _Files(by_path), Scored()
-    for pair in [(method.name, name) for name in (NONE, *(one.name for one in work.transforms)) for method in able]:
+    able = [method.name for method in ready.methods if not method.error]
+    for pair in [(method, name) for name in (NONE, *(one.name for one in ready.transforms)) for method in able]:
         scored.columns[pair] = array("d")
-    loader = Loader(everyone, store, work.workers, 2 * work.batch_size, read=files.read)
-    loading = loader.load(_candidates(items))
-    try:
-        for group in groups(loading, plain):
-            results = _merged(
-                plain.examine(group),
-                altered.examine(anew, group, lambda transform, loaded: transform.applies(by_path[loaded.path].generated)),
-            )
-            save(store, everyone, group, results)
-            for loaded, fresh in zip(group, results, strict=True):
-                if loaded.ref and loaded.status == "ok":
-                    try:
-                        scored.outsides.append(files.outside(loaded.path))
-                    except (ForensicError, images.NotAnImage, OSError) as error:  # it has changed under our hands
-                        loaded = replace(loaded, status="failed", reason=reason(error))
-                _take(scored, by_path[loaded.path], loaded, fresh, able, work.transforms)
-                work.watch(scored.summary)
-            if plain.hopeless:
-                raise Stopped(plain.hopeless)
-            if work.stop():
-                raise Stopped("interrupted; what was scored is kept, the same command goes on from here")
-    finally:
-        loading.close()
+    for one in examined(
+        _candidates(items),
+        ready,
+        watch,
+        concerns=lambda transform, loaded: transform.applies(by_path[loaded.path].generated),
+        read=files.read,
+    ):
+        why = _take(scored, by_path[one.loaded.path], one, ready, files)
+        if why:
+            scored.left_out.append((one.loaded.path, why))
+        watch.count(failed=bool(why), from_store=one.from_store)
+    if watch.interrupted:
+        raise Stopped("interrupted; what was scored is kept, the same command goes on from here")
     return scored
 
 
@@ -145,24 +102,15 @@ class _Files:
         return self._outsides.pop(path)
 
 
-def _merged(*several: Results) -> Results:
-    return [{name: finding for one in row for name, finding in one.items()} for row in zip(*several, strict=True)]
-
-
-def _take(
-    scored: Scored,
-    item: Labelled,
-    loaded: Loaded,
-    fresh: dict[str, Finding],
-    methods: Sequence[Method],
-    chosen: Sequence[Transform],
-) -> None:
-    ref = loaded.ref
-    scored.count(failed=loaded.status != "ok", from_store=bool(loaded.known) and not fresh)
-    if ref is None or loaded.status != "ok":
-        scored.left_out.append((item.path, loaded.reason or "cannot be read"))
-        return
-    found = {**loaded.known, **fresh}
+def _take(scored: Scored, item: Labelled, one: Examined, ready: Ready, files: _Files) -> str | None:
+    """Note an image and its scores, or tell why it is left out."""
+    ref = one.loaded.ref
+    if ref is None or one.loaded.status != "ok":
+        return one.loaded.reason or "cannot be read"
+    try:
+        scored.outsides.append(files.outside(item.path))
+    except (ForensicError, images.NotAnImage, OSError) as error:  # it has changed under our hands
+        return reason(error)
     scored.images.append(
         Image(
             path=item.path,
@@ -177,12 +125,13 @@ def _take(
             bytes=ref.bytes,
         )
     )
-    for method in methods:
-        native = found.get(method.name)
-        _put(scored, (method.name, NONE), native, item.path)
-        for transform in chosen:
-            after = found.get(versions.name(method.name, transform))
-            _put(scored, (method.name, transform.name), after or native, item.path)
+    for method in (method.name for method in ready.methods if not method.error):
+        native = one.found.get(method)
+        _put(scored, (method, NONE), native, item.path)
+        for transform in ready.transforms:
+            after = one.found.get(versions.name(method, transform))
+            _put(scored, (method, transform.name), after or native, item.path)
+    return None
 
 
 def _put(scored: Scored, pair: tuple[str, str], finding: Finding | None, path: str) -> None:
