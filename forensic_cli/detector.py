@@ -12,7 +12,6 @@ from functools import cache
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
-from forensic_cli.abilities import Compares
 from forensic_cli.errors import PluginError, out_of_memory, reason
 from forensic_cli.records import Finding, ImageRef
 
@@ -211,7 +210,8 @@ class Detector:
         numbers = [float(number) for number in (scores.tolist() if hasattr(scores, "tolist") else scores)]
         if len(numbers) != len(batch):
             raise PluginError(f"{type(self).__name__} gave {len(numbers)} scores for {len(batch)} images")
-        strange = [float(one) for one in self.unlike(batch)] if isinstance(self, Compares) else [None] * len(numbers)
+        compare = getattr(self, "unlike", None)  # abilities.Compares
+        strange = [float(one) for one in compare(batch)] if compare else [None] * len(numbers)
         if len(strange) != len(batch):
             raise PluginError(f"{type(self).__name__} compared {len(strange)} of {len(batch)} images")
         seconds = (perf_counter() - start) / len(batch)

@@ -4,6 +4,7 @@ import ast
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import forensic_cli
 ROOT = Path(__file__).parent.parent
 HOST = ROOT / "forensic_cli"
 FLOORS = [
-    {"errors", "records", "status", "hookspecs", "text", "abilities", "entries"},
+    {"errors", "records", "status", "hookspecs", "text", "entries"},
     {
         *("detector", "report", "offers", "options", "cache", "digests", "hub", "shapes", "folders", "formats"),
         *("classifier", "statistics"),
@@ -21,6 +22,7 @@ FLOORS = [
     {"paths", "images", "weights", "store", "writing", "reading", "transforms"},
     {"features", "bundles", "datasets", "profiles", "recipes"},
     {"training"},
+    {"abilities"},
     {"plugins"},
     {"engine", "contract"},
     {"commands", "progress"},
@@ -140,6 +142,49 @@ def test_guests_do_not_import_the_engine_or_commands(subtests):
         with subtests.test(path=str(path.relative_to(ROOT))):
             assert not {"engine", "commands", "cli", "plugins"} & set(imports(path.read_text(), path))
             assert "plugins" not in {names[0] for names in imported(path.read_text(), path)}
+
+
+DETECTORS = ROOT / "plugins" / "forensic_detectors"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+OURS = {tuple(name.split(".")) for name in PROJECT["entry-points"]["forensic.detectors"].values()}
+
+
+def owner(names):
+    """The detector's module that a dotted name lies in; none for what the modules of one folder share."""
+    return next((names[:end] for end in range(len(names), 0, -1) if names[:end] in OURS), None)
+
+
+def siblings(text, path):
+    """What a file of one detector imports of another's."""
+    own = (*package(path), *([] if path.stem == "__init__" else [path.stem]))
+    for names in imported(text, path):
+        if names[0] == own[0] and (names[1] != own[1] or owner(names) not in (None, owner(own))):
+            yield ".".join(names)
+
+
+@pytest.mark.parametrize(
+    ("place", "text", "found"),
+    [
+        (
+            "commfor/__init__.py",
+            "from forensic_detectors.baselines.npr import Npr",
+            ["forensic_detectors.baselines.npr.Npr"],
+        ),
+        ("baselines/npr.py", "from . import safe", ["forensic_detectors.baselines.safe"]),
+        ("baselines/npr.py", "from forensic_detectors.rigid import Rigid", ["forensic_detectors.rigid.Rigid"]),
+        ("rigid.py", "import forensic_detectors.baselines.probe", ["forensic_detectors.baselines.probe"]),
+        ("baselines/univfd.py", "from forensic_detectors.baselines.probe import probe", []),
+        ("commfor/training.py", "from forensic_detectors.commfor import building, Commfor", []),
+    ],
+)
+def test_siblings_are_seen(place, text, found):
+    assert list(siblings(text, DETECTORS / place)) == found
+
+
+def test_no_detector_imports_a_sibling():
+    """What two of them share lies in the host, one floor down."""
+    for path in DETECTORS.rglob("*.py"):
+        assert not list(siblings(path.read_text(), path)), path
 
 
 def test_functions_and_files_are_small():

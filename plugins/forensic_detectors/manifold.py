@@ -4,21 +4,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import sqrt
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-import transformers
 
 from forensic_cli import Batch, Detector, Session, Weights, hookimpl
 from forensic_cli.classifier import CLIP_MEAN, CLIP_STD, Look
 from forensic_cli.features.diffusion import SD14, decode, denoiser, diffusion, latents, noise, opened, together
-from forensic_cli.features.dinov2 import half
-from forensic_cli.features.transformers_folder import pretrained
+from forensic_cli.features.encoders.dinov2 import half
+from forensic_cli.features.encoders.kinds import CLIP_LARGE
+from forensic_cli.features.encoders.transformers import network
 from forensic_cli.features.windows import cut, threads
-from forensic_cli.weights import locate
-from forensic_detectors.baselines.univfd import CLIP
 
 _AT_ONCE = 64  # crops in one pass of CLIP
 
@@ -50,7 +48,7 @@ class Manifold(Detector):
     @dataclass(frozen=True)
     class Options:
         weights: Annotated[Weights, "a diffusion model in diffusers format"] = SD14
-        clip: Annotated[Weights, "a CLIP in transformers format"] = CLIP
+        clip: Annotated[Weights, "a CLIP in transformers format"] = CLIP_LARGE
         timestep: Annotated[int, "how much noise: training timestep, from 0"] = 10
         draws: Annotated[int, "noise samples averaged per image"] = 8
         constant: Annotated[float, "n in the criterion, which weighs the first cosine"] = 512.0
@@ -108,17 +106,9 @@ def painted(picture: torch.Tensor) -> np.ndarray:
     return pixels
 
 
-def encoder(session: Session, *, weights: Weights) -> Any:
-    """A key of `session.once`: the image half of a CLIP with its projection, float32. Raises WeightsError."""
-    folder = locate(weights, offline=session.offline).path
-    cls = transformers.CLIPVisionModelWithProjection
-    model = pretrained(folder, cls, ("clip", "clip_vision_model"), "a CLIP", weights.source)
-    return model.eval().requires_grad_(False).to(session.device)
-
-
 def embedded(session: Session, weights: Weights, pictures: Sequence[np.ndarray]) -> torch.Tensor:
     """Projected embeddings of uint8 pictures of any size, not of unit length: (N, D), float64 on the CPU."""
-    model = session.once(encoder, weights=weights)
+    model = session.once(network, weights=weights, family="CLIP", projected=True)
     size = model.config.image_size
     crop = partial(cut, look=Look(size, resize=size, kernel="bicubic"))
     crops = np.stack([window.pixels for (window,) in session.once(threads).map(crop, pictures)])

@@ -4,20 +4,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+import numpy as np
 import torch
 
 from forensic_cli import Batch, Detector, Weights, hookimpl
 from forensic_cli.features.crops import Transform, pixels
-from forensic_cli.features.dinov2 import (
-    LARGE,
+from forensic_cli.features.encoders.dinov2 import (
+    FAMILY,
     PositionEmbedding,
     clean_embedding,
     distance,
     embed,
-    encoder,
     half,
     tokens,
 )
+from forensic_cli.features.encoders.kinds import DINOV2_LARGE
+from forensic_cli.features.encoders.transformers import network
 from forensic_cli.features.noise import gaussian
 
 _TRANSFORMS: dict[str, Transform] = {"shared": "shared", "paper": "squash"}
@@ -38,7 +40,7 @@ class Rigid(Detector):
 
     @dataclass(frozen=True)
     class Options:
-        weights: Annotated[Weights, "a DINOv2 in transformers format"] = LARGE
+        weights: Annotated[Weights, "a DINOv2 in transformers format"] = DINOV2_LARGE
         transform: Annotated[Literal["shared", "paper"], "which pixels the network sees"] = "shared"
         ratio: Annotated[float, "standard deviation of the noise, in normalised units (lambda in the paper)"] = 0.05
         draws: Annotated[int, "noise samples averaged per image"] = 1
@@ -51,7 +53,7 @@ class Rigid(Detector):
     def score(self, batch: Batch) -> torch.Tensor:
         """1 - cosine, averaged over the draws: (N,)."""
         chosen, transform = self.options, _TRANSFORMS[self.options.transform]
-        model = batch.session.once(encoder, weights=chosen.weights)
+        model = batch.session.once(network, weights=chosen.weights, family=FAMILY)
         images = batch.once(pixels, transform=transform)  # (N, 3, 224, 224)
         clean = batch.once(clean_embedding, weights=chosen.weights, transform=transform, position=chosen.position)  # (N, D)
         total = torch.zeros(len(batch), dtype=torch.float64)
@@ -61,6 +63,12 @@ class Rigid(Detector):
                 noisy = embed(model, tokens(model, images + chosen.ratio * noise, chosen.position))
             total += distance(clean, noisy) / 2
         return total / float(chosen.draws)
+
+    def embed(self, batch: Batch) -> np.ndarray:
+        """Class tokens of unit length, which the score begins with: (N, D)."""
+        chosen, transform = self.options, _TRANSFORMS[self.options.transform]
+        clean = batch.once(clean_embedding, weights=chosen.weights, transform=transform, position=chosen.position)
+        return clean.float().cpu().numpy()
 
 
 @hookimpl

@@ -5,21 +5,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import torch
 from torch import nn
 
 from forensic_cli import Batch, Detector, Session, Weights, hookimpl
 from forensic_cli.features.crops import Transform
-from forensic_cli.features.dinov2 import (
-    LARGE,
+from forensic_cli.features.encoders.dinov2 import (
+    FAMILY,
     PositionEmbedding,
     clean_embedding,
     clean_tokens,
     distance,
     embed,
-    encoder,
     half,
 )
+from forensic_cli.features.encoders.kinds import DINOV2_LARGE
+from forensic_cli.features.encoders.transformers import network
 
 _TRANSFORMS: dict[str, Transform] = {"shared": "shared", "paper": "random"}
 
@@ -48,7 +50,7 @@ class Wepe(Detector):
 
     @dataclass(frozen=True)
     class Options:
-        weights: Annotated[Weights, "a DINOv2 in transformers format"] = LARGE
+        weights: Annotated[Weights, "a DINOv2 in transformers format"] = DINOV2_LARGE
         transform: Annotated[Literal["shared", "paper"], "which pixels the network sees"] = "shared"
         blocks: Annotated[int, "how many of the first blocks are perturbed; 0 means 19 of 24, the paper's share"] = 0
         ratio: Annotated[float, "level of the noise relative to the weights"] = 0.1
@@ -67,14 +69,9 @@ class Wepe(Detector):
     def score(self, batch: Batch) -> torch.Tensor:
         """u(x) of Eq. 3: (N,)."""
         chosen, session = self.options, batch.session
-        shared = {
-            "weights": chosen.weights,
-            "transform": _TRANSFORMS[chosen.transform],
-            "position": chosen.position,
-        }
-        model = session.once(encoder, weights=chosen.weights)
-        clean = batch.once(clean_embedding, **shared)  # (N, D)
-        hidden = batch.once(clean_tokens, **shared)  # (N, T, D): patches and positions are not perturbed
+        model = session.once(network, weights=chosen.weights, family=FAMILY)
+        clean = batch.once(clean_embedding, **self.shared())  # (N, D)
+        hidden = batch.once(clean_tokens, **self.shared())  # (N, T, D): patches and positions are not perturbed
         total = torch.zeros(len(batch), dtype=torch.float64)
         for draw in range(chosen.draws):
             blocks = session.once(perturbed, options=chosen, draw=draw)
@@ -82,13 +79,22 @@ class Wepe(Detector):
                 total += distance(clean, embed(model, hidden, blocks))
         return total / float(chosen.draws)
 
+    def embed(self, batch: Batch) -> np.ndarray:
+        """Class tokens of unit length of the undisturbed network: (N, D)."""
+        return batch.once(clean_embedding, **self.shared()).float().cpu().numpy()
+
+    def shared(self) -> dict[str, Any]:
+        """What names a forward pass of the undisturbed network."""
+        chosen = self.options
+        return {"weights": chosen.weights, "transform": _TRANSFORMS[chosen.transform], "position": chosen.position}
+
 
 def perturbed(session: Session, *, options: Wepe.Options, draw: int) -> list[nn.Module]:
     """All blocks of the network, the first `options.blocks` of them copies with noise on their weights.
 
     The noise is drawn on the CPU in float32, parameter by parameter in the network's own order.
     """
-    layers = list(session.once(encoder, weights=options.weights).encoder.layer)
+    layers = list(session.once(network, weights=options.weights, family=FAMILY).encoder.layer)
     count = options.blocks or round(len(layers) * 19 / 24)  # 19 of the paper's 24
     generator = torch.Generator().manual_seed(session.seed_for("wepe weights", draw))
     noisy = [copy.deepcopy(layer) for layer in layers[:count]]

@@ -11,7 +11,7 @@ from forensic_cli.engine import devices, methods
 from forensic_cli.engine.scan import scan
 from forensic_cli.engine.watching import Watch
 from forensic_cli.engine.work import Ready
-from forensic_cli.features.dinov2 import encoder
+from forensic_cli.features.encoders.transformers import network
 from forensic_cli.paths import find
 from forensic_cli.plugins import Plugins
 
@@ -27,7 +27,7 @@ class Scanner:
     @property
     def model(self) -> Any:
         """The DINOv2 of the first method."""
-        return self.session.once(encoder, weights=self.methods[0].detector.options.weights)
+        return self.session.once(network, weights=self.methods[0].detector.options.weights, family="DINOv2")
 
     def run(self, paths: Sequence[Path], batch_size: int) -> tuple[float, dict[str, dict[str, float]]]:
         """Seconds, and {path: {method: score}}."""

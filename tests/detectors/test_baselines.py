@@ -23,12 +23,12 @@ from forensic_cli.classifier import CLIP_MEAN, CLIP_STD, IMAGENET_MEAN, IMAGENET
 from forensic_cli.cli import run
 from forensic_cli.contract import Subject, check, has_plain_options, is_documented
 from forensic_cli.engine.converting import convert
+from forensic_cli.features.architectures import diagonal, make, neighbours
 from forensic_cli.features.networks import pooled
 from forensic_cli.features.networks import run as outputs
 from forensic_cli.features.torch_network import Scorer, TorchNetwork
 from forensic_cli.features.windows import cut
 from forensic_cli.records import ImageRef
-from forensic_detectors.baselines.building import diagonal, make, neighbours
 from forensic_detectors.baselines.cnnspot import Cnnspot
 from forensic_detectors.baselines.corvi import Corvi
 from forensic_detectors.baselines.dda import Dda

@@ -18,6 +18,7 @@ from forensic_cli import Batch, Session, images, options
 from forensic_cli.classifier import IMAGENET_MEAN, IMAGENET_STD, Classifier, Look
 from forensic_cli.cli import run
 from forensic_cli.errors import TrainingError, WeightsError
+from forensic_cli.features.architectures import fold, make
 from forensic_cli.records import ImageRef
 from forensic_detectors.commfor import MODEL_384, PUBLISHED_384, Commfor, Commfor224, building
 from forensic_detectors.commfor.recipes import LiteRecipe, Recipe
@@ -132,7 +133,7 @@ def test_what_is_published_is_pinned_by_its_digest():
     assert MODEL_384.sha256 == {"model.safetensors": "b89f36275f3bf5e2b040eee36597a8f19db051bff9a473a9cf7b2466284fb387"}
     assert (MODEL_384.licence, MODEL_384.bytes) == ("MIT", 87_262_324)
     with torch.device("meta"):
-        body = building.make(PUBLISHED_384)
+        body = make(PUBLISHED_384)
     state = body.state_dict()
     assert len(state) == 152
     assert sum(one.numel() for one in state.values()) == 21_811_969
@@ -160,7 +161,7 @@ def test_a_folded_network_is_the_same_function(name):
     pixels = torch.randn(2, 3, 96, 64, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         expected = body(pixels)
-        folded = building.fold(body)
+        folded = fold(body)
         assert not any(isinstance(one, torch.nn.BatchNorm2d) for one in folded.modules())
         torch.testing.assert_close(folded(pixels), expected, rtol=1e-4, atol=1e-4)
     building.check_fold(name, 64, {})
@@ -176,7 +177,7 @@ def test_what_cannot_be_folded_is_told(name):
 
 def test_a_folded_network_is_built_folded():
     classifier = Classifier("test_efficientnet", Look(32), settings=(("folded", True),))
-    keys = building.make(classifier).state_dict().keys()
+    keys = make(classifier).state_dict().keys()
     assert not any("running_mean" in key for key in keys)
     assert any(key.startswith("conv_stem.bias") for key in keys)
 
@@ -184,7 +185,7 @@ def test_a_folded_network_is_built_folded():
 @pytest.mark.parametrize("name", ["no_such_net", "hf-hub:somebody/network", "local-dir:/tmp", "", "vit_tiny_patch16_224x"])
 def test_a_network_that_timm_does_not_know(name):
     with pytest.raises(WeightsError) as caught:
-        building.make(Classifier(name, Look(32)))
+        make(Classifier(name, Look(32)))
     assert str(caught.value).startswith(f"timm knows no network {name!r}; ")
     assert len(str(caught.value)) < 30_000
     assert "\n" not in str(caught.value)
@@ -193,7 +194,7 @@ def test_a_network_that_timm_does_not_know(name):
 @pytest.mark.parametrize("settings", [(("no_such_option", 3),), (("img_size", "large"),), (("depth", -1.5),)], ids=str)
 def test_settings_that_timm_refuses(settings):
     with pytest.raises(WeightsError) as caught:
-        building.make(Classifier("test_vit", Look(32), settings=settings))
+        make(Classifier("test_vit", Look(32), settings=settings))
     assert str(caught.value).startswith("timm cannot make a network 'test_vit': ")
     assert "\n" not in str(caught.value)
 
@@ -203,7 +204,7 @@ PLAIN = Classifier("test_resnet", Look(32))
 
 def started(file, classifier=PLAIN, seed=5):
     torch.manual_seed(seed)
-    body = building.make(classifier)
+    body = make(classifier)
     origin = building.start(body, classifier, pretrained=True, file=file, offline=True)
     return body, origin
 
@@ -318,7 +319,7 @@ def test_without_a_network_there_are_no_weights_to_start_from():
 
 
 def test_not_pretrained_it_starts_by_chance_but_for_the_last_layer():
-    body = building.make(PLAIN)
+    body = make(PLAIN)
     before = {name: one.clone() for name, one in body.state_dict().items()}
     assert building.start(body, PLAIN, pretrained=False, file=None, offline=True) == "random"
     assert filled(body, before)
@@ -327,7 +328,7 @@ def test_not_pretrained_it_starts_by_chance_but_for_the_last_layer():
 def test_a_network_without_one_last_layer_is_told():
     classifier = Classifier("deit_tiny_distilled_patch16_224", Look(224))
     with pytest.raises(TrainingError, match=r"^deit_tiny_distilled_patch16_224 does not end in one linear layer"):
-        building.start(building.make(classifier), classifier, pretrained=False, file=None, offline=True)
+        building.start(make(classifier), classifier, pretrained=False, file=None, offline=True)
 
 
 # Recipes

@@ -9,7 +9,7 @@ import transformers
 
 from forensic_cli import Batch, Session, Weights, options
 from forensic_cli.features.crops import pixels
-from forensic_cli.features.dinov2 import encoder
+from forensic_cli.features.encoders.transformers import network
 from forensic_cli.records import ImageRef
 from forensic_detectors.wepe import Wepe, _sample, _std, perturbed
 
@@ -48,7 +48,7 @@ def test_the_network_itself_stays_as_it_was(photographs, tiny_dinov2):
     images = batch(photographs)
     chosen = made(tiny_dinov2)
     Wepe(images.session, chosen).score(images)
-    model = images.session.once(encoder, weights=chosen.weights)
+    model = images.session.once(network, weights=chosen.weights, family="DINOv2")
     for name, weight in transformers.AutoModel.from_pretrained(tiny_dinov2).named_parameters():
         assert torch.equal(model.get_parameter(name), weight), name
 
@@ -56,7 +56,7 @@ def test_the_network_itself_stays_as_it_was(photographs, tiny_dinov2):
 def test_19_of_24_blocks_unless_told_otherwise(tiny_dinov2):
     session = Session()
     chosen = made(tiny_dinov2)
-    clean = session.once(encoder, weights=chosen.weights).encoder.layer
+    clean = session.once(network, weights=chosen.weights, family="DINOv2").encoder.layer
     layers = perturbed(session, options=chosen, draw=0)
     assert [new is old for new, old in zip(layers, clean, strict=True)] == [False, False, False, True]
     assert round(24 * 19 / 24) == 19
@@ -93,7 +93,7 @@ def test_families_have_mean_zero_and_variance_one(family, kurtosis):
 def test_vectors_may_be_left_alone_without_changing_the_noise_of_matrices(tiny_dinov2):
     with_vectors = perturbed(Session(), options=made(tiny_dinov2), draw=0)[0]
     without = perturbed(Session(), options=made(tiny_dinov2, vectors="no"), draw=0)[0]
-    clean = encoder(Session(), weights=Weights(str(tiny_dinov2))).encoder.layer[0]
+    clean = network(Session(), weights=Weights(str(tiny_dinov2)), family="DINOv2").encoder.layer[0]
     for (name, one), other, old in zip(
         with_vectors.named_parameters(), without.parameters(), clean.parameters(), strict=True
     ):
@@ -101,7 +101,7 @@ def test_vectors_may_be_left_alone_without_changing_the_noise_of_matrices(tiny_d
 
 
 def test_a_scope_of_a_block_reaches_tensors_of_zeros(tiny_dinov2):
-    clean = encoder(Session(), weights=Weights(str(tiny_dinov2))).encoder.layer[0]
+    clean = network(Session(), weights=Weights(str(tiny_dinov2)), family="DINOv2").encoder.layer[0]
     zeros = [name for name, weight in clean.named_parameters() if not weight.any()]
     assert zeros
     for scope, moved in (("tensor", False), ("block", True)):

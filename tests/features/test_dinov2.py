@@ -10,7 +10,8 @@ import transformers
 from conftest import save_dinov2
 from forensic_cli.detector import Session
 from forensic_cli.errors import WeightsError
-from forensic_cli.features.dinov2 import distance, embed, encoder, position_embedding, tokens
+from forensic_cli.features.encoders.dinov2 import FAMILY, distance, embed, position_embedding, tokens
+from forensic_cli.features.encoders.transformers import network
 from forensic_cli.records import Weights
 
 
@@ -21,7 +22,7 @@ def folder(request, tmp_path_factory):
 
 @pytest.fixture
 def model(folder):
-    return encoder(Session(), weights=Weights(str(folder)))
+    return network(Session(), weights=Weights(str(folder)), family=FAMILY)
 
 
 def cubic(x, a=-0.75):
@@ -44,7 +45,7 @@ def plain_bicubic(grid, count, factor):
 
 
 def test_hub_positions_are_resampled_by_the_hubs_factor(tiny_dinov2):
-    model = encoder(Session(), weights=Weights(str(tiny_dinov2)))
+    model = network(Session(), weights=Weights(str(tiny_dinov2)), family=FAMILY)
     stored = model.embeddings.position_embeddings.double().numpy()[0]
     grid = stored[1:].reshape(37, 37, -1)
     rows = plain_bicubic(grid, 16, 16.1 / 37)
@@ -87,7 +88,7 @@ def test_folders_that_are_no_dinov2(tmp_path, tiny_dinov2):
         shutil.copytree(tiny_dinov2, folder)
         change(folder)
         with pytest.raises(WeightsError) as caught:
-            encoder(Session(), weights=Weights(str(folder)))
+            network(Session(), weights=Weights(str(folder)), family=FAMILY)
         return str(caught.value)
 
     assert "config.json" in broken(lambda folder: (folder / "config.json").unlink())

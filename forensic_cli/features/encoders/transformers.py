@@ -13,10 +13,29 @@ from torch import nn
 from forensic_cli.detector import Session
 from forensic_cli.errors import WeightsError, reason
 from forensic_cli.features.encoders.eight_bits import is_eight_bits, restored
-from forensic_cli.features.encoders.kinds import KINDS, Statistics
+from forensic_cli.features.encoders.kinds import KINDS, PROJECTIONS, Family, Statistics
 from forensic_cli.features.encoders.torch import TorchEncoder
 from forensic_cli.features.torch_network import fit
 from forensic_cli.features.transformers_folder import pretrained
+from forensic_cli.records import Weights
+from forensic_cli.weights import locate
+
+
+def network(session: Session, *, weights: Weights, family: Family, projected: bool = False) -> Any:
+    """A network of transformers as it is, frozen, float32, on the session's device, for those who look inside it.
+
+    A key of `session.once`. `projected`: with the projection into one space with captions. Raises WeightsError if it is of
+    another family or its tensors do not fit.
+    """
+    model = read(locate(weights, offline=session.offline).path, family, weights.source, projected)
+    return model.eval().requires_grad_(False).to(session.device)
+
+
+def read(folder: Path, family: Family, source: str, projected: bool = False) -> Any:
+    """The same on the CPU, from a folder, for nobody else's use."""
+    kinds = [name for name, kind in KINDS.items() if kind.family == family]
+    cls = getattr(transformers, PROJECTIONS[family] if projected else "AutoModel")
+    return pretrained(folder, cls, kinds, f"a {family}", source)
 
 
 class TransformersEncoder(TorchEncoder):
@@ -24,14 +43,13 @@ class TransformersEncoder(TorchEncoder):
 
     def __init__(self, folder: Path, config: Mapping[str, Any], found: Statistics, session: Session, source: str) -> None:
         kind = KINDS[config["model_type"]]
-        cls = getattr(transformers, kind.model)
         if is_eight_bits(folder):
-            network = _in_eight_bits(folder, cls, source)
+            model: nn.Module = _in_eight_bits(folder, getattr(transformers, kind.model), source)
         else:
-            network = pretrained(folder, cls, (config["model_type"],), f"a {config['model_type']}", source)
-        super().__init__(network, found, session)
+            model = read(folder, kind.family, source)
+        super().__init__(model, found, session)
         # in front of the patches: the class token, and registers
-        self._before = getattr(network.config, "num_register_tokens", 0) + (kind.whole == "class")
+        self._before = getattr(model.config, "num_register_tokens", 0) + (kind.whole == "class")
 
     def _tokens(self, pixels: torch.Tensor) -> torch.Tensor:
         after = self._network(pixel_values=pixels, output_hidden_states=True).hidden_states[1:]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from forensic_cli import Detector, Weights, hookimpl
 from forensic_cli.classifier import Classifier, Look
-from forensic_detectors.baselines.baseline import Mapped
+from forensic_cli.features.classifiers import Mapped
 
 LICENCE = "Apache-2.0; the same file was published first for non-profit use only"
 PUBLISHED = Weights(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from forensic_cli import Detector, Weights, hookimpl
 from forensic_cli.classifier import CLIP_MEAN, CLIP_STD, Classifier, Look
-from forensic_detectors.baselines.baseline import Baseline
+from forensic_cli.features.classifiers import Baseline
 
 if TYPE_CHECKING:
     import torch
@@ -45,7 +45,7 @@ class Dda(Baseline):
         weights: Annotated[Weights, "the converted checkpoint, or a model folder"] = PUBLISHED
 
     def renamed(self, tensors: dict[str, Any]) -> dict[str, Any]:
-        from forensic_cli.features.dinov2 import resampled
+        from forensic_cli.features.encoders.dinov2 import resampled
 
         made = {}
         for name, tensor in _merged(tensors).items():

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from forensic_cli import Detector, Weights, hookimpl
 from forensic_cli.classifier import Classifier, Look
-from forensic_detectors.baselines.baseline import UNSTATED, Baseline
+from forensic_cli.features.classifiers import UNSTATED, Baseline
 
 PUBLISHED = Weights(
     "https://modelscope.cn/datasets/BokingChen/DRCT-2M",

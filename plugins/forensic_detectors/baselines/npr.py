@@ -6,7 +6,7 @@ from typing import Annotated
 
 from forensic_cli import Detector, Weights, hookimpl
 from forensic_cli.classifier import Classifier, Look
-from forensic_detectors.baselines.baseline import UNSTATED, Mapped
+from forensic_cli.features.classifiers import UNSTATED, Mapped
 
 PUBLISHED = Weights(
     "https://github.com/chuangchuangtan/NPR-DeepfakeDetection", licence=UNSTATED, pickle="NPR.pth", bytes=5_900_000

@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 from torch import nn
 
 from forensic_cli.classifier import Classifier
-from forensic_cli.features.transformers_folder import pretrained
+from forensic_cli.features.encoders.transformers import read
 
 
 class Probe(nn.Module):
@@ -32,8 +31,7 @@ class Probe(nn.Module):
 
 def probe(folder: Path, source: str) -> Probe:
     """The encoder in a folder and an untrained layer. Raises WeightsError."""
-    cls = transformers.CLIPVisionModelWithProjection
-    return Probe(pretrained(folder, cls, ("clip", "clip_vision_model"), "a CLIP", source))
+    return Probe(read(folder, "CLIP", source, projected=True))
 
 
 def layer(_: Classifier) -> nn.Module:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from forensic_cli import Detector, Weights, hookimpl
 from forensic_cli.classifier import Classifier, Look
-from forensic_detectors.baselines.baseline import Baseline
+from forensic_cli.features.classifiers import Baseline
 
 PUBLISHED = Weights(
     "https://github.com/Ouxiang-Li/SAFE", licence="Apache-2.0", pickle="checkpoint/checkpoint-best.pth", bytes=17_000_000

@@ -9,7 +9,7 @@ import numpy as np
 from forensic_cli import Batch, Detector, Session, Weights, hookimpl
 from forensic_cli.classifier import Classifier, Kernel, Look, Pad
 from forensic_cli.errors import UsageError, nearest
-from forensic_detectors.baselines.baseline import Mapped
+from forensic_cli.features.classifiers import Mapped
 
 
 class Timm(Mapped):

@@ -6,23 +6,16 @@ from typing import Annotated, Any
 
 from forensic_cli import Detector, Weights, hookimpl
 from forensic_cli.classifier import CLIP_MEAN, CLIP_STD, Classifier, Look
+from forensic_cli.features.classifiers import Baseline
+from forensic_cli.features.encoders.kinds import CLIP_LARGE
 from forensic_cli.features.networks import Build
 from forensic_cli.weights import locate
-from forensic_detectors.baselines.baseline import Baseline
 
 PUBLISHED = Weights(
     "https://github.com/WisconsinAIVision/UniversalFakeDetect",
     licence="MIT",
     bytes=4_083,
     pickle="pretrained_weights/fc_weights.pth",
-)
-CLIP = Weights(
-    "openai/clip-vit-large-patch14",
-    revision="32bd64288804d66eefd0ccbe215aa642df71cc41",
-    licence="MIT",
-    files=("config.json", "model.safetensors"),
-    bytes=1_710_545_099,
-    sha256={"model.safetensors": "a2bf730a0c7debf160f7a6b50b3aaf3703e7e88ac73de7a314903141db026dcb"},
 )
 
 
@@ -57,7 +50,7 @@ class Univfd(Baseline):
     @dataclass(frozen=True)
     class Options:
         weights: Annotated[Weights, "the converted linear layer"] = PUBLISHED
-        clip: Annotated[Weights, "a CLIP in transformers format"] = CLIP
+        clip: Annotated[Weights, "a CLIP in transformers format"] = CLIP_LARGE
 
     @property
     def build(self) -> Build:

