@@ -109,7 +109,7 @@ def gives_one_finding_each(subject: Subject) -> None:
         sound = seconds is None or (isinstance(seconds, float) and 0 <= seconds < math.inf)
         assert sound, f"the seconds are {seconds!r}; expected None or a number of type float, 0 or more"
         for claim in finding.claims:
-            _check_claim(claim)
+            _check_claim(claim, subject.factory.claim_kinds)
         json.dumps(finding.to_json(), allow_nan=False)
 
 
@@ -253,8 +253,8 @@ def _maps(detector: Any, samples: Sequence[Sample]) -> list[np.ndarray]:
     return maps
 
 
-def _check_claim(claim: Claim) -> None:
-    for name, words in (("kind", get_args(ClaimKind)), ("trust", get_args(Trust))):
+def _check_claim(claim: Claim, own: Sequence[str]) -> None:
+    for name, words in (("kind", (*get_args(ClaimKind), *own)), ("trust", get_args(Trust))):
         word = getattr(claim, name)
         assert word in words, f"the {name} of a claim is {word!r}, not one of {', '.join(words)}"
     for name in ("statement", "source"):

@@ -161,6 +161,9 @@ class Detector:
     libraries: ClassVar[tuple[str, ...]] = ()
     """Distributions whose version a score depends on ("torch"): recorded, and a stored score of another is not used."""
 
+    claim_kinds: ClassVar[tuple[str, ...]] = ()
+    """Kinds of claims that it makes beside the usual ones (`records.ClaimKind`)."""
+
     unit: ClassVar[Literal["", "log-odds", "probability"]] = ""
     """What the score is, if it claims more than an order: log-odds or probability of "generated"."""
 

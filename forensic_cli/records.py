@@ -12,6 +12,7 @@ ClaimKind = Literal[
     "generated",  # the file says that a generative model made the image
     "edited",  # the file says that a generative model changed a part of it
     "captured",  # the file says that a camera took it
+    "resembles",  # what the image looks most like, in the eyes of a method; nobody said so
     "software",  # names software that handled it, which says nothing of its origin
     "credentials",  # the state of its content credentials as such
     "unchecked",  # what cannot be checked here
@@ -91,9 +92,12 @@ class ImageRef:
 
 @dataclass(frozen=True)
 class Claim:
-    """What a file says of itself: the statement, where it stands in the file, and how far it can be trusted."""
+    """What a file says of itself: the statement, where it stands in the file, and how far it can be trusted.
 
-    kind: ClaimKind
+    `kind` is a ClaimKind, or one that the method declares in its `claim_kinds`.
+    """
+
+    kind: str
     statement: str
     source: str
     trust: Trust

@@ -269,6 +269,12 @@ def test_claims_outside_the_vocabulary_are_noticed(change, words):
         check(bad(examine=finds(claims=says(**change))))
 
 
+def test_a_detector_may_declare_kinds_of_claims():
+    one = bad(examine=finds(claims=says(kind="ancestry")))
+    one.claim_kinds = ("ancestry",)
+    check(one)
+
+
 @pytest.mark.parametrize("seconds", [-1.0, float("nan"), float("inf"), "1", 1])
 def test_seconds_that_are_none_are_noticed(seconds):
     with pytest.raises(PluginError, match=r"gives_one_finding_each.*the seconds are"):

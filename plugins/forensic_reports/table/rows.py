@@ -23,6 +23,7 @@ _ABOUT = {
     "generated": "generated",
     "edited": "generated in part",
     "captured": "captured",
+    "resembles": "resembles",
     "credentials": "credentials",
     "software": "software",
     "unchecked": "not checked",
