@@ -6,12 +6,11 @@ Stands as config.json beside model.safetensors, and in the metadata of an ONNX f
 from __future__ import annotations
 
 import math
-import types
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
 from forensic_cli.errors import WeightsError
+from forensic_cli.shapes import WrongShape, shaped
 
 SCHEMA = "forensic/classifier/1"
 
@@ -24,29 +23,27 @@ Kernel = Literal["bilinear", "bicubic", "lanczos", "box"]
 Pad = Literal["mirror", "black"]
 Head = Literal["logit", "softmax"]
 
-_KINDS = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}
+Setting = bool | int | float | str
 
 
 @dataclass(frozen=True)
 class Look:
-    """From an image of any size to square crops of 8-bit RGB, as the network was trained to see it.
-
-    `resize`: short side before cropping, None leaves the native pixels. `crops`: 1 is the centre, 5 adds the corners; an
-    image that has room for fewer gives fewer. `whole`: an image with no more pixels than the crops together is seen whole,
-    however narrow.
-    `size` None is the whole image, in tiles of at most `tile` pixels a side. A side shorter than `size` is continued
-    by `pad`.
-    `squash`: the whole image is resized to `size` x `size`, whatever its shape, and is the only crop.
-    """
+    """From an image of any size to square crops of 8-bit RGB, as the network was trained to see it."""
 
     size: int | None
+    """The side of a crop in pixels; a side of the image that is shorter is continued by `pad`. None: the whole image."""
     resize: int | None = None
+    """The short side to resize to before cropping; None leaves the native pixels."""
     crops: Literal[1, 5] = 1
+    """1 is the centre, 5 adds the corners; an image that has room for fewer gives fewer."""
     whole: bool = False
+    """Whether an image with no more pixels than the crops together is seen whole, however narrow."""
     kernel: Kernel = "bilinear"
     pad: Pad = "black"
     tile: int = 1024
+    """Where the whole image is seen: the longest side, in pixels, of the tiles that it is cut into."""
     squash: bool = False
+    """Whether the whole image is resized to `size` x `size`, whatever its shape, and is the only crop."""
 
     def __post_init__(self) -> None:
         for name in ("size", "resize", "tile"):
@@ -59,26 +56,27 @@ class Look:
 
 @dataclass(frozen=True)
 class Classifier:
-    """`network` names the architecture (a timm name, or the builder of a published baseline) and `settings` its arguments.
-
-    The network sees (pixel / 255 - mean) / std. `head` "logit": one output; "softmax": two, the second is "generated";
-    either way the score is the log-odds of "generated", averaged over the crops by area. `half`: bfloat16 moves its
-    probabilities by less than 0.01, so that it may be used where it is faster.
-    """
+    """A network, and what is done before and behind it."""
 
     network: str
+    """The architecture: a timm name, or the builder of a published baseline."""
     look: Look
     mean: tuple[float, ...] = IMAGENET_MEAN
+    """Of red, green and blue: the network sees (pixel / 255 - mean) / std."""
     std: tuple[float, ...] = IMAGENET_STD
     head: Head = "logit"
-    settings: tuple[tuple[str, bool | int | float | str], ...] = ()
+    """"logit": one output; "softmax": two, the second is "generated". Either way the score is the log-odds of "generated",
+    averaged over the crops by area."""
+    settings: tuple[tuple[str, Setting], ...] = ()
+    """The arguments of the architecture."""
     licence: str = "unknown"
     half: bool = False
+    """Whether bfloat16 moves its probabilities by less than 0.01, so that it may be used where it is faster."""
 
     def __post_init__(self) -> None:
         for name in ("mean", "std"):
             values = getattr(self, name)
-            if len(values) != 3 or (name == "std" and min(values) <= 0):
+            if len(values) != 3 or not all(map(math.isfinite, values)) or (name == "std" and min(values) <= 0):
                 raise ValueError(f"{name} is {list(values)}, not three {'positive ' * (name == 'std')}numbers")
 
     def to_json(self) -> dict[str, Any]:
@@ -89,43 +87,12 @@ class Classifier:
         """Raises WeightsError that names the file and the field that is wrong."""
         if not isinstance(value, dict) or value.get("schema") != SCHEMA:
             raise WeightsError(f"{where} does not describe a classifier of forensic (schema {SCHEMA})")
-        settings = value.get("settings", {})
-        if not isinstance(settings, dict) or not all(
-            isinstance(one, bool | int | float | str) for one in settings.values()
-        ):
-            raise WeightsError(f"{where}: settings are plain names and values")
-        made: Classifier = _made(cls, {**value, "settings": ()}, where)
-        return cls(**{**{one.name: getattr(made, one.name) for one in fields(cls)}, "settings": tuple(settings.items())})
-
-
-def _made(kind: Any, value: Any, where: str) -> Any:
-    """A `kind` of a JSON value, or WeightsError."""
-    origin, inner = get_origin(kind), get_args(kind)
-    if is_dataclass(kind):
-        if not isinstance(value, Mapping):
-            raise WeightsError(f"{where}: not an object")
-        hints = get_type_hints(kind)
         try:
-            return kind(**{name: _made(hints[name], value[name], f"{where}: {name}") for name in hints if name in value})  # type: ignore[operator]
-        except (TypeError, ValueError) as error:
-            raise WeightsError(f"{where}: {error}") from error
-    if origin is Literal:
-        if not any(type(value) is type(one) and value == one for one in inner):
-            raise WeightsError(f"{where} is {_shown(value)}, not one of {', '.join(map(str, inner))}")
-        return value
-    if origin is types.UnionType:
-        return None if value is None else _made(inner[0], value, where)
-    if origin is tuple:
-        if not isinstance(value, list | tuple):
-            raise WeightsError(f"{where} is {_shown(value)}, not a list")
-        return tuple(_made(inner[0], one, where) for one in value)
-    if kind is float and type(value) is int and abs(value) < 1 << 53:
-        return float(value)
-    if type(value) is not kind or (kind is float and not math.isfinite(value)):
-        raise WeightsError(f"{where} is {_shown(value)}, not {_KINDS[kind]}")
-    return value
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+            settings = shaped(dict[str, Setting], value.get("settings", {}))
+        except WrongShape as wrong:
+            raise WeightsError(f"{where}: settings are plain names and values") from wrong
+        try:
+            made: Classifier = shaped(cls, {**value, "settings": []})
+        except WrongShape as wrong:
+            raise WeightsError(f"{where}: {wrong}") from wrong
+        return replace(made, settings=tuple(settings.items()))

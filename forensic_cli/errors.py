@@ -12,6 +12,8 @@ ForensicError
 """
 
 import difflib
+import errno
+import os
 from collections.abc import Iterable
 
 
@@ -58,6 +60,23 @@ def nearest(word: str, known: Iterable[str]) -> str:
     if close:
         return f"did you mean {close[0]}?"
     return f"there is {', '.join(names)}" if names else "there is none"
+
+
+def why(error: OSError | ValueError, path: str, met: bool = False) -> str:
+    """The reason in plain words; `met` if `path` was there a moment ago."""
+    if isinstance(error, ValueError):  # a NUL, or characters that no file name can hold
+        return "not a possible path"
+    if error.errno == errno.ELOOP:
+        return "symbolic link that leads to itself"
+    if error.errno == errno.ENAMETOOLONG:
+        return "path longer than the system allows"
+    if isinstance(error, FileNotFoundError):
+        if os.path.islink(path):
+            return "broken symbolic link"
+        return "vanished before it was read" if met else "no such file or folder"
+    if isinstance(error, PermissionError):
+        return "no permission to read it"
+    return error.strerror or str(error)
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -1,6 +1,5 @@
 """The way through folders: everything below one, or what matches a pattern, in the same order on every machine."""
 
-import errno
 import fnmatch
 import os
 import re
@@ -8,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
+from forensic_cli.errors import why
 from forensic_cli.records import Failure, Skipped
 
 
@@ -120,20 +120,3 @@ class _Way:
         above = any(other.key == folder.key for other in self.stack)
         how = "symbolic link loop: it leads back to" if above else "this folder was already visited as"
         yield Skipped(path, f"{how} {self._visited[folder.key] or os.curdir}")
-
-
-def why(error: OSError | ValueError, path: str, met: bool = False) -> str:
-    """The reason in plain words; `met` if `path` was there a moment ago."""
-    if isinstance(error, ValueError):  # a NUL, or characters that no file name can hold
-        return "not a possible path"
-    if error.errno == errno.ELOOP:
-        return "symbolic link that leads to itself"
-    if error.errno == errno.ENAMETOOLONG:
-        return "path longer than the system allows"
-    if isinstance(error, FileNotFoundError):
-        if os.path.islink(path):
-            return "broken symbolic link"
-        return "vanished before it was read" if met else "no such file or folder"
-    if isinstance(error, PermissionError):
-        return "no permission to read it"
-    return error.strerror or str(error)

@@ -15,7 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from forensic_cli.folders import Met, Steps, walk, why
+from forensic_cli.errors import why
+from forensic_cli.folders import Met, Steps, walk
 from forensic_cli.records import Failure, Skipped
 
 _MAGIC = re.compile(r"[*?[]")

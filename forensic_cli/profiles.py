@@ -7,20 +7,20 @@ version of forensic.
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from forensic_cli import __version__
-from forensic_cli.errors import UsageError
-from forensic_cli.folders import why
-from forensic_cli.records import ImageRef, Json, MethodUse, printable
+from forensic_cli.errors import UsageError, why
+from forensic_cli.records import ImageRef, Json, MethodUse
 from forensic_cli.shapes import WrongShape, shaped
 from forensic_cli.statistics import conformal
 from forensic_cli.statistics.clusters import worth
 from forensic_cli.statistics.ratios import Ratios
+from forensic_cli.text import printable
 from forensic_cli.writing import atomic
 
 SCHEMA = "forensic/calibration/1"
@@ -30,8 +30,6 @@ RATES = (0.001, 0.01, 0.05, 0.1)
 USUAL = 0.05
 """The false-positive rate of a verdict where none is asked for."""
 _ALIKE = 0.99  # share of the photographs that are not told to be unlike the others
-_EARLIER = {"sources": None, "worth": 1.0, "unlike": None, "generated_unlike": None}
-"""What profiles of earlier versions do not have."""
 
 
 @dataclass(frozen=True)
@@ -247,12 +245,9 @@ def parse(value: Any, source: str) -> Profile:
         raise UsageError(f"{source}: methods is no object, or an empty one")
     try:
         profile: Profile = shaped(Profile, {**value, "source": source, "methods": {}})
-        methods = {
-            name: shaped(Calibrated, {**_EARLIER, **one} if isinstance(one, dict) else one)
-            for name, one in value["methods"].items()
-        }
+        methods = {name: shaped(Calibrated, one, f"methods.{name}") for name, one in value["methods"].items()}
     except WrongShape as wrong:
-        raise UsageError(f"{source}: {wrong.place} {wrong}") from wrong
+        raise UsageError(f"{source}: {wrong}") from wrong
     if profile.forensic.partition(".")[0] != __version__.partition(".")[0]:
         raise UsageError(f"{source} was made with forensic {profile.forensic}, this is {__version__}: calibrate again")
     for name, one in methods.items():
@@ -270,4 +265,4 @@ def parse(value: Any, source: str) -> Profile:
             raise UsageError(f"{source}: {name}: {error}") from error
     if len(profile.photographs.short_side) not in (0, 4):
         raise UsageError(f"{source}: short_side has {len(profile.photographs.short_side)} numbers, not 4")
-    return Profile(**{**{field: getattr(profile, field) for field in profile.__dataclass_fields__}, "methods": methods})
+    return replace(profile, methods=methods)

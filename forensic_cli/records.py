@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from forensic_cli.text import printable
+
 Json = dict[str, Any]
+Number = int | float  # a whole number stays one: a report that is read and written again is the same
 
 ClaimKind = Literal[
     "generated",  # the file says that a generative model made the image
@@ -28,38 +31,45 @@ Label = Literal["generated", "inconclusive", "unflagged"]
 FileStatus = Literal["ok", "skipped", "failed"]
 
 
-def printable(path: str) -> str:
-    """`path` as text that every report can hold: bytes that are not UTF-8 become \\xNN."""
-    try:
-        raw = path.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # half a character, as Windows allows it in names
-        raw = path.encode("utf-8", "backslashreplace")
-    return raw.decode("utf-8", "backslashreplace")
-
-
 @dataclass(frozen=True)
 class Weights:
-    """Where a network comes from: a hub repository ("owner/name"), a local folder or a local file.
-
-    `revision` is a commit; `files` are glob patterns of what is needed; `sha256` maps file names to digests known
-    beforehand; `bytes` is the size of the download. Where the authors publish a pickle, `source` is its address (https://),
-    `pickle` the file there, which a person fetches and `forensic weights convert` reads, and `pickle_sha256` its digest.
-    """
+    """Where a network comes from: a hub repository ("owner/name"), a local folder or a local file."""
 
     source: str
+    """Where the authors publish nothing but a pickle, this is its address (https://)."""
     revision: str | None = None
+    """A commit."""
     licence: str = "unknown"
     files: tuple[str, ...] = ("*.json", "*.safetensors")
+    """Glob patterns of what is needed."""
     format: str = "safetensors"
     bytes: int | None = None
+    """The size of the download."""
     sha256: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Digests known beforehand, by the name of the file."""
     pickle: str = ""
+    """The file at `source` that a person fetches and `forensic weights convert` reads."""
     pickle_sha256: str = ""
+    """Its digest."""
 
     @property
     def by_hand(self) -> bool:
         """Whether a person has to fetch them: nobody downloads a pickle by a command of ours."""
         return bool(self.pickle) and self.source.startswith("https://")
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a report holds as an object with the same names."""
+
+    def to_json(self) -> Json:
+        return {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Record):
+        return value.to_json()
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value
 
 
 @dataclass(frozen=True)
@@ -80,110 +90,85 @@ class Failure:
 
 @dataclass(frozen=True)
 class ImageRef:
-    """One image: its path as given, and what is true of its bytes. Width and height are those of the upright image."""
+    """One image: its path as given, and what is true of its bytes."""
 
     path: str
     sha256: str
     bytes: int
     format: str
     width: int
+    """In pixels, of the upright image; the height too."""
     height: int
 
 
 @dataclass(frozen=True)
-class Claim:
-    """What a file says of itself: the statement, where it stands in the file, and how far it can be trusted.
-
-    `kind` is a ClaimKind, or one that the method declares in its `claim_kinds`.
-    """
+class Claim(Record):
+    """What a file says of itself, or a method of a file."""
 
     kind: str
+    """A ClaimKind, or one that the method declares in its `claim_kinds`."""
     statement: str
     source: str
+    """Where in the file it stands."""
     trust: Trust
 
-    def to_json(self) -> Json:
-        return {"kind": self.kind, "statement": self.statement, "source": self.source, "trust": self.trust}
-
 
 @dataclass(frozen=True)
-class Stability:
-    """The lowest and the highest score of an image and of `versions` re-encoded or resized copies of it."""
+class Stability(Record):
+    """How far the score of an image moves when the image is re-encoded or resized."""
 
-    low: float
-    high: float
+    low: Number
+    """The lowest score of the image and its copies."""
+    high: Number
+    """The highest."""
     versions: int
-
-    def to_json(self) -> Json:
-        return {"low": self.low, "high": self.high, "versions": self.versions}
+    """The number of copies."""
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What one method found in one image.
-
-    `score`: higher means more likely generated. `standard_error`: of a score that is an estimate from random draws.
-    `p_value`, `llr` (base 10): against a calibration. `unlike`: how unlike a photograph it is in the method's eyes, higher
-    for less like one, whatever its score. `seconds`: its share of the batch, when it was computed.
-    """
+class Finding(Record):
+    """What one method found in one image."""
 
     method: str
-    score: float | None = None
-    p_value: float | None = None
-    llr: float | None = None
+    score: Number | None = None
+    """Higher means more likely generated."""
+    p_value: Number | None = None
+    """Against the photographs of a calibration."""
+    llr: Number | None = None
+    """The log-likelihood ratio, base 10, of a calibration that has generated images too."""
     verdict: str | None = None
     claims: tuple[Claim, ...] = ()
     heatmap: str | None = None
-    seconds: float | None = None
+    seconds: Number | None = None
+    """Its share of the time that the batch took; None if it was not computed in this run."""
     error: str | None = None
     stability: Stability | None = None
-    standard_error: float | None = None
-    unlike: float | None = None
-
-    def to_json(self) -> Json:
-        return {
-            "method": self.method,
-            "score": self.score,
-            "p_value": self.p_value,
-            "llr": self.llr,
-            "verdict": self.verdict,
-            "claims": [claim.to_json() for claim in self.claims],
-            "heatmap": self.heatmap,
-            "seconds": self.seconds,
-            "error": self.error,
-            "stability": self.stability and self.stability.to_json(),
-            "standard_error": self.standard_error,
-            "unlike": self.unlike,
-        }
-
-    @classmethod
-    def from_json(cls, row: Json) -> Finding:
-        claims = tuple(Claim(**claim) for claim in row["claims"])
-        stability = row.get("stability")
-        return cls(**{**row, "claims": claims, "stability": stability and Stability(**stability)})
+    standard_error: Number | None = None
+    """Of a score that is an estimate from random draws."""
+    unlike: Number | None = None
+    """How unlike a photograph the image is in the method's eyes, whatever its score: higher is less like one."""
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """The answer for one image; `unflagged` is not "authentic". `basis`: "provenance" (its claims) or "scores".
-
-    `p_value`: conformal, of all calibrated methods together. `q_value`: Benjamini and Hochberg's, over the run. `llr`:
-    base 10, where one method alone has one. `reason`: why it is inconclusive.
-    """
+class Verdict(Record):
+    """The answer for one image."""
 
     label: Label
+    """`unflagged` is not "authentic"."""
     basis: str
-    p_value: float | None = None
-    q_value: float | None = None
-    llr: float | None = None
+    """What it rests on: "provenance" (the claims of the file) or "scores"."""
+    p_value: Number | None = None
+    """Conformal, of all calibrated methods together."""
+    q_value: Number | None = None
+    """Benjamini and Hochberg's, over the run."""
+    llr: Number | None = None
+    """Base 10, where one method alone has one."""
     reason: str | None = None
-
-    def to_json(self) -> Json:
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+    """Why it is inconclusive."""
 
 
 @dataclass(frozen=True)
-class FileRecord:
+class FileRecord(Record):
     """One row of a report. A failed row may still hold what methods found that need no pixels."""
 
     path: str
@@ -196,7 +181,8 @@ class FileRecord:
     height: int | None = None
     verdict: Verdict | None = None
     findings: tuple[Finding, ...] = ()
-    from_store: bool = False  # for the summary alone; not in the report, which is the same on a re-run
+    from_store: bool = False
+    """For the summary alone; not in the report, which is the same on a re-run."""
 
     @property
     def failures(self) -> list[str]:
@@ -205,33 +191,15 @@ class FileRecord:
         return own + [f"{finding.method}: {finding.error}" for finding in self.findings if finding.error]
 
     def to_json(self) -> Json:
-        return {
-            "path": printable(self.path),
-            "sha256": self.sha256,
-            "bytes": self.bytes,
-            "format": self.format,
-            "width": self.width,
-            "height": self.height,
-            "status": self.status,
-            "reason": self.reason,
-            "verdict": self.verdict and self.verdict.to_json(),
-            "findings": [finding.to_json() for finding in self.findings],
-        }
-
-    @classmethod
-    def from_json(cls, row: Json) -> FileRecord:
-        verdict = row["verdict"]
-        return cls(
-            **{
-                **row,
-                "verdict": verdict and Verdict(**verdict),
-                "findings": tuple(Finding.from_json(finding) for finding in row["findings"]),
-            }
-        )
+        """Without `from_store`."""
+        row = {**super().to_json(), "path": printable(self.path)}
+        del row["from_store"]
+        ahead = {name: row[name] for name in ("path", "sha256", "bytes", "format", "width", "height")}
+        return {**ahead, **row}
 
 
 @dataclass(frozen=True)
-class MethodUse:
+class MethodUse(Record):
     """Which method ran, from which distribution, with which options and weights."""
 
     name: str
@@ -241,28 +209,16 @@ class MethodUse:
     weights: tuple[Json, ...]
     provider: str | None = None
 
-    def to_json(self) -> Json:
-        return {
-            "name": self.name,
-            "distribution": self.distribution,
-            "version": self.version,
-            "options": self.options,
-            "weights": list(self.weights),
-            "provider": self.provider,
-        }
-
-    @classmethod
-    def from_json(cls, row: Json) -> MethodUse:
-        return cls(**{**row, "weights": tuple(row["weights"])})
-
 
 @dataclass(frozen=True)
-class Run:
-    """What an examiner needs to repeat a run. Times are UTC in ISO 8601; a run cut short has no `finished`."""
+class Run(Record):
+    """What an examiner needs to repeat a run."""
 
     id: str
     started: str
+    """UTC in ISO 8601."""
     finished: str | None
+    """The same; None for a run cut short."""
     forensic: str
     python: str
     platform: str
@@ -275,18 +231,10 @@ class Run:
     calibration: Json | None = None
     libraries: Json = field(default_factory=dict)
 
-    def to_json(self) -> Json:
-        row = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {**row, "methods": [method.to_json() for method in self.methods]}
-
-    @classmethod
-    def from_json(cls, row: Json) -> Run:
-        return cls(**{**row, "methods": tuple(MethodUse.from_json(method) for method in row["methods"])})
-
 
 @dataclass(frozen=True)
-class Summary:
-    """The run in numbers of files; `seconds` is wall-clock time."""
+class Summary(Record):
+    """The run in numbers of files."""
 
     found: int = 0
     scanned: int = 0
@@ -296,7 +244,5 @@ class Summary:
     generated: int = 0
     inconclusive: int = 0
     unflagged: int = 0
-    seconds: float = 0.0
-
-    def to_json(self) -> Json:
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+    seconds: Number = 0.0
+    """Wall-clock time."""

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from forensic_cli.errors import StoreError
 from forensic_cli.records import Finding, ImageRef
+from forensic_cli.shapes import shaped
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS file (
@@ -113,8 +114,7 @@ class Store:
         blobs = [bytes.fromhex(digest) for digest in digests]
         for digest, key, body in self._select("sha256, key, body FROM finding", "sha256", blobs):
             if key in methods:
-                finding = Finding.from_json({"method": methods[key], **json.loads(body)})
-                found[digest.hex()][methods[key]] = finding
+                found[digest.hex()][methods[key]] = shaped(Finding, {"method": methods[key], **json.loads(body)})
         return found
 
     def save(

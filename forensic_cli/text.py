@@ -56,6 +56,15 @@ def _finite(value: Any) -> Any:
     return value
 
 
+def printable(path: str) -> str:
+    """`path` as text that every report can hold: bytes that are not UTF-8 become \\xNN."""
+    try:
+        raw = path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half a character, as Windows allows it in names
+        raw = path.encode("utf-8", "backslashreplace")
+    return raw.decode("utf-8", "backslashreplace")
+
+
 def in_words(share: float) -> str:
     """A share as people say it: "6 in 10", "3 in 100", "2 in 1,000"; "none", "all"."""
     if share <= 0 or share >= 1:

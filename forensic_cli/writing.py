@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from forensic_cli.errors import ReportError
-from forensic_cli.records import printable
+from forensic_cli.text import printable
 
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
 _STANDARD = {"/dev/stdout": 1, "/dev/stderr": 2}

@@ -14,12 +14,13 @@ import forensic_cli
 ROOT = Path(__file__).parent.parent
 HOST = ROOT / "forensic_cli"
 FLOORS = [
-    {"errors", "records", "status", "hookspecs", "text", "entries"},
+    {"errors", "status", "hookspecs", "text", "shapes", "entries"},
+    {"records"},
     {
-        *("detector", "report", "offers", "options", "cache", "digests", "hub", "shapes", "folders", "formats"),
+        *("detector", "report", "offers", "options", "cache", "digests", "hub", "folders", "formats"),
         *("classifier", "statistics"),
     },
-    {"paths", "images", "weights", "store", "writing", "reading", "transforms"},
+    {"paths", "images", "weights", "store", "writing", "report_files", "transforms"},
     {"features", "bundles", "datasets", "profiles", "recipes"},
     {"training"},
     {"abilities"},

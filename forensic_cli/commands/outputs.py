@@ -13,8 +13,9 @@ from typing import BinaryIO
 from forensic_cli.entries import REPORTS
 from forensic_cli.errors import ForensicError, ReportError, UsageError, reason
 from forensic_cli.plugins import Plugins
-from forensic_cli.records import FileRecord, printable
+from forensic_cli.records import FileRecord
 from forensic_cli.report import Report, Scan
+from forensic_cli.text import printable
 from forensic_cli.writing import atomic, check_writable
 
 

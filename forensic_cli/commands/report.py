@@ -21,7 +21,7 @@ def report(
     """Convert a report into another format, or show it."""
     from forensic_cli.commands import outputs
     from forensic_cli.plugins import Plugins
-    from forensic_cli.reading import read_report
+    from forensic_cli.report_files import read_report
 
     targets = outputs.plan(output or [], format_, Plugins(plugin or ()), terminal=sys.stdout.isatty())
     outputs.deliver(targets, read_report(source))

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from forensic_cli.errors import UsageError
-from forensic_cli.records import Json, printable
+from forensic_cli.records import Json
+from forensic_cli.text import printable
 
 Class = Literal["photograph", "generated", "handmade"]
 

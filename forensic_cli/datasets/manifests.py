@@ -12,8 +12,7 @@ from itertools import zip_longest
 from forensic_cli.datasets.labelled import GENERATED, PLAIN_FOLDERS, Found, Labelled, first, from_columns
 from forensic_cli.datasets.layouts import PLAIN, SHELF, Layout
 from forensic_cli.datasets.splits import split_of
-from forensic_cli.errors import UsageError
-from forensic_cli.folders import why
+from forensic_cli.errors import UsageError, why
 from forensic_cli.records import Skipped
 
 _FILES = ("file", "path", "filename", "file_name")

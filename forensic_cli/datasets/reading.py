@@ -12,9 +12,9 @@ from forensic_cli.datasets.manifests import read_manifest
 from forensic_cli.datasets.parquet import picture, read_parquet
 from forensic_cli.datasets.splits import chosen
 from forensic_cli.datasets.trees import MANIFEST, read_side, read_tree
-from forensic_cli.errors import UsageError
-from forensic_cli.folders import why
-from forensic_cli.records import Skipped, printable
+from forensic_cli.errors import UsageError, why
+from forensic_cli.records import Skipped
+from forensic_cli.text import printable
 
 
 def content(item: Labelled) -> bytes:

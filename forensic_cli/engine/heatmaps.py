@@ -23,7 +23,8 @@ from forensic_cli.engine.overlays import Caption, overlay
 from forensic_cli.errors import ImageError, PluginError, ReportError, UsageError, WeightsError, out_of_memory, reason
 from forensic_cli.paths import Candidate
 from forensic_cli.plugins import Offer
-from forensic_cli.records import Finding, ImageRef, Skipped, printable
+from forensic_cli.records import Finding, ImageRef, Skipped
+from forensic_cli.text import printable
 from forensic_cli.writing import atomic, check_writable
 
 SCALE = 4.0  # log-odds that get the full colour: 98 in 100

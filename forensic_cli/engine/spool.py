@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 
 from forensic_cli.errors import ReportError
 from forensic_cli.records import FileRecord
+from forensic_cli.shapes import shaped
 from forensic_cli.text import encode
 
 
@@ -37,7 +38,7 @@ class Spool:
             self._file.flush()
             self._file.seek(0)
         for line in self._file:
-            yield FileRecord.from_json(json.loads(line))
+            yield shaped(FileRecord, json.loads(line))
 
 
 @contextmanager

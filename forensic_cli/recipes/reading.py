@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from forensic_cli.errors import UsageError, nearest
-from forensic_cli.folders import why
+from forensic_cli.errors import UsageError, nearest, why
 from forensic_cli.recipes.checking import Table
 from forensic_cli.recipes.recipe import Data, Entry, Published, Recipe
 from forensic_cli.transforms import expand

@@ -10,8 +10,7 @@ from pathlib import Path
 from forensic_cli.datasets import Labelled
 from forensic_cli.datasets.labelled import PHOTOGRAPH
 from forensic_cli.datasets.splits import split_of
-from forensic_cli.errors import TrainingError, UsageError
-from forensic_cli.folders import why
+from forensic_cli.errors import TrainingError, UsageError, why
 from forensic_cli.training.splits import holdout, lone_groups
 
 _NAMED = 3  # sources that an error names

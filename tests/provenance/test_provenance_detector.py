@@ -10,6 +10,7 @@ from provenance_files import AI, claims, findings, jpeg_exif, kinds, packet, png
 from forensic_cli import Claim, Detector, Session
 from forensic_cli.contract import check
 from forensic_cli.records import Finding
+from forensic_cli.shapes import shaped
 from forensic_detectors import provenance
 from forensic_detectors.provenance import Provenance, ordered
 
@@ -39,7 +40,7 @@ def test_one_finding_per_file_in_order_and_ready_for_json():
         assert finding.error is None
         assert finding.seconds is not None
         assert finding.seconds >= 0
-        assert Finding.from_json(json.loads(json.dumps(finding.to_json()))) == finding
+        assert shaped(Finding, json.loads(json.dumps(finding.to_json()))) == finding
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "AVIF", "BMP"])

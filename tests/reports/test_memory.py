@@ -7,10 +7,10 @@ import tracemalloc
 import pytest
 from scans import CAPTURED, SHA, run, scored, stating
 
-from forensic_cli import reading
-from forensic_cli.reading import read_report
+from forensic_cli import report_files
 from forensic_cli.records import FileRecord, Summary
 from forensic_cli.report import Scan
+from forensic_cli.report_files import read_report
 from forensic_reports import parquet
 from forensic_reports.csv import CsvReport
 from forensic_reports.json import JsonReport
@@ -57,7 +57,7 @@ def test_writing(report, monkeypatch):
 
 @pytest.mark.parametrize(("report", "name"), [(JsonReport, "scan.json"), (JsonlReport, "rows.jsonl")])
 def test_reading(tmp_path, report, name, monkeypatch):
-    monkeypatch.setattr(reading, "_PIECE", 10_000)
+    monkeypatch.setattr(report_files, "_PIECE", 10_000)
     path, peaks = tmp_path / name, []
     for number in (10, 300, 3000):
         with path.open("wb") as stream:

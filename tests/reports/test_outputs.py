@@ -10,8 +10,8 @@ from scans import everything, ok, scan
 from forensic_cli.commands import outputs
 from forensic_cli.errors import ReportError, UsageError
 from forensic_cli.plugins import Plugins
-from forensic_cli.reading import read_report
 from forensic_cli.report import Report
+from forensic_cli.report_files import read_report
 from forensic_reports.json import JsonReport
 from forensic_reports.jsonl import JsonlReport
 

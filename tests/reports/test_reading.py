@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scans import DECLARED, everything, ok, scan, scored, stating
 
-from forensic_cli import reading
+from forensic_cli import report_files
 from forensic_cli.errors import ReportError
-from forensic_cli.reading import read_report
 from forensic_cli.records import Claim, FileRecord, Finding, Summary, Verdict
+from forensic_cli.report_files import read_report
 from forensic_reports.json import JsonReport
 from forensic_reports.jsonl import JsonlReport
 
@@ -88,7 +88,7 @@ def test_reading_and_writing_again_changes_no_byte(tmp_path_factory, records):
 @pytest.mark.parametrize("piece", [1, 7, 64])
 def test_any_layout_of_the_same_json_is_read(tmp_path, monkeypatch, layout, piece):
     """Read in the smallest pieces too, so that every border between them is somewhere in the file."""
-    monkeypatch.setattr(reading, "_PIECE", piece)
+    monkeypatch.setattr(report_files, "_PIECE", piece)
     path = tmp_path / "scan.json"
     content = json.loads(written(JsonReport(), everything())) | {"a newer field": -12345.5e-3, "empty": [], "π": "😀"}
     path.write_text(json.dumps(content, **layout), encoding="utf-8-sig")
@@ -150,7 +150,7 @@ def put(*names_and_value):
         (delete("files", 3, "sha256"), "files[3] has no 'sha256'"),
         (put("files", 1, "status", "fine"), "files[1].status is 'fine', not one of ok, skipped, failed"),
         (put("files", 1, "width", True), "files[1].width is True, not a whole number"),
-        (put("files", 1, "width", 2**63), "files[1].width is 9223372036854775808, not a whole number of 64 bits"),
+        (put("files", 1, "width", 2**63), "broken JSON, 9223372036854775808 is no whole number of 64 bits"),
         (put("files", 1, "path", None), "files[1].path is None, not text"),
         (put("files", 0, "findings", 1, "score", "0.5"), "files[0].findings[1].score is '0.5', not a number"),
         (
@@ -197,7 +197,7 @@ def test_broken_files_are_told_with_the_place(tmp_path, content, complaint):
 
 @pytest.mark.parametrize("piece", [1, 16, 1 << 18])
 def test_every_cut_of_a_report_is_an_error_in_one_line(tmp_path, monkeypatch, piece):
-    monkeypatch.setattr(reading, "_PIECE", piece)
+    monkeypatch.setattr(report_files, "_PIECE", piece)
     whole = written(JsonReport(), scan([ok("é.jpg", stating(DECLARED), scored("rigid", 0.5))], "rigid")).rstrip()
     path = tmp_path / "scan.json"
     for length in range(0, len(whole), 41):
@@ -215,7 +215,7 @@ def test_the_line_of_a_broken_row(tmp_path):
 
 
 def test_an_error_far_behind_the_first_piece_has_its_own_place(tmp_path, monkeypatch):
-    monkeypatch.setattr(reading, "_PIECE", 100)
+    monkeypatch.setattr(report_files, "_PIECE", 100)
     path = tmp_path / "scan.json"
     content = written(JsonReport(), everything()).replace(b'"a/notes.txt"', b'"a/notes.txt",,')
     path.write_bytes(content)

@@ -13,8 +13,7 @@ from forensic_cli.engine.evaluating.figures import Drawing
 from forensic_cli.engine.evaluating.rendering import numeric, shown
 from forensic_cli.engine.evaluating.results import NONE, Evaluation
 from forensic_cli.engine.evaluating.tables import base, methods, warnings
-from forensic_cli.records import printable
-from forensic_cli.text import visible
+from forensic_cli.text import printable, visible
 
 ROWS = 60
 """A longer table is cut on the page; its file has all of it."""

@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from forensic_cli.engine.evaluating import canvas
 from forensic_cli.errors import ReportError, reason
 from forensic_cli.profiles import Calibrated, Profile
-from forensic_cli.records import printable
 from forensic_cli.statistics.costs import Curves, ece, tippett
 from forensic_cli.statistics.ratio_fitting import held_out
 from forensic_cli.statistics.ratios import Kind, Ratios
+from forensic_cli.text import printable
 from forensic_cli.writing import atomic
 
 _BARS = 40

@@ -13,8 +13,8 @@ from forensic_cli.engine.evaluating.rendering import plain, to_csv, to_latex, to
 from forensic_cli.engine.evaluating.results import SCHEMA, Evaluation
 from forensic_cli.engine.evaluating.tables import NAMES, tables
 from forensic_cli.errors import ReportError, reason
-from forensic_cli.records import Json, printable
-from forensic_cli.text import encode
+from forensic_cli.records import Json
+from forensic_cli.text import encode, printable
 from forensic_cli.writing import atomic
 
 _KINDS = {"csv": to_csv, "tex": to_latex, "md": to_markdown}

@@ -111,9 +111,7 @@ def read(folder: Path) -> Head:
     try:
         reading: Reading = shaped(Reading, {name: value.get(name) for name in Reading.__dataclass_fields__})
     except WrongShape as wrong:
-        raise WeightsError(f"{file}: {wrong.place} {wrong}") from wrong
-    except ValueError as error:
-        raise WeightsError(f"{file}: {error}") from error
+        raise WeightsError(f"{file}: {wrong}") from wrong
     return Head(reading, _layers(folder / TENSORS), str(value.get("licence", "unknown")))
 
 

@@ -15,14 +15,17 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from forensic_cli.errors import ReportError
-from forensic_cli.records import FileRecord, MethodUse, Run, Summary, printable
+from forensic_cli.records import FileRecord, MethodUse, Record, Run, Summary
 from forensic_cli.report import SCHEMA, Scan
 from forensic_cli.shapes import WrongShape, shaped
+from forensic_cli.text import encode, printable
 
 _PARTS = {"schema": str, "run": Run, "summary": Summary}
 _PIECE = 1 << 18
 _NEAR = 32  # an error so close to the end of what was read may only mean that the rest is not read yet
 _SPACE = re.compile(r"[ \t\r\n]*")
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")  # the escape of half a character, which no report could hold again
+_LATER = {"libraries", "stability", "standard_error", "unlike", "reason"}  # reports of earlier versions have none
 
 
 def read_report(path: Path) -> Scan:
@@ -114,7 +117,7 @@ class _Text:
         self._path = path
         self._stream = stream
         self._decoder = codecs.getincrementaldecoder("utf-8")()
-        self._decode = json.JSONDecoder(parse_float=_finite, parse_constant=_finite).raw_decode
+        self._decode = json.JSONDecoder(parse_int=_whole, parse_float=_finite, parse_constant=_finite).raw_decode
         self._bytes = 0
         self._text = ""
         self._at = 0
@@ -172,12 +175,15 @@ class _Text:
     def record(self, kind: Any, name: str) -> Any:
         """The next value as a `kind`; `name` is what an error calls it."""
         value = self.value()
+        if _HALF.search(self._text, self._begin, self._at):
+            value = json.loads(encode(value))
         try:
-            return shaped(kind, value)
+            record = shaped(kind, value, name)
         except WrongShape as wrong:
-            line, column = self._where(self._begin)
-            trail = name + "".join(reversed(wrong.trail))
-            raise _error(self._path, f"line {line}, column {column}: {trail} {wrong}") from None
+            self.fail(str(wrong), self._begin)
+        if isinstance(record, Record) and (lack := next(_lacking(record.to_json(), value, name), None)):
+            self.fail(lack, self._begin)
+        return record
 
     def fail(self, what: str, at: int | None = None) -> NoReturn:
         line, column = self._where(self._at if at is None else at)
@@ -202,6 +208,26 @@ class _Text:
             self._place = self._where(self._at)
             self._text, self._at = self._text[self._at :] + text, 0
         return bool(piece)
+
+
+def _lacking(written: Any, value: Any, place: str) -> Iterator[str]:
+    """What is missing in `value`, of which a record was made: whatever the record itself is `written` with."""
+    if isinstance(written, dict):
+        for name, one in written.items():
+            if name in value:
+                yield from _lacking(one, value[name], f"{place}.{name}")
+            elif name not in _LATER:
+                yield f"{place} has no {name!r}"
+    elif isinstance(written, list):
+        for number, one in enumerate(written):
+            yield from _lacking(one, value[number], f"{place}[{number}]")
+
+
+def _whole(text: str) -> int:
+    number = int(text)
+    if abs(number) >= 1 << 63:
+        raise ValueError(f"{text[:20]} is no whole number of 64 bits")
+    return number
 
 
 def _finite(text: str) -> float:
