@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from forensic_cli.classifier import SCHEMA, Classifier, Look
 from forensic_cli.errors import WeightsError
+from loops import each
 
 FULL = Classifier(
     "tf_efficientnet_lite0",
@@ -122,7 +123,7 @@ def test_every_field_is_tried():
     assert inner == {one.name for one in fields(Look)}
 
 
-@pytest.mark.parametrize(("path", "value"), [(path, value) for path, values in WRONG.items() for value in values], ids=repr)
+@each("path, value", [(path, value) for path, values in WRONG.items() for value in values])
 def test_one_line_names_the_file_and_the_field(path, value):
     line = refusal(changed(path, value))
     for part in path.split("."):

@@ -12,6 +12,7 @@ from PIL import Image, ImageFile, PngImagePlugin, TiffImagePlugin
 
 from forensic_cli import images
 from forensic_cli.errors import ImageError
+from loops import each
 from pictures import HEIC, by_pillow, exif, load, photo, refusal, save, tiff
 
 WHITE, BLACK = [255, 255, 255], [0, 0, 0]
@@ -20,8 +21,8 @@ WHITE, BLACK = [255, 255, 255], [0, 0, 0]
 # JPEG: the fast way gives what Pillow gives
 
 
-@pytest.mark.parametrize("size", [(64, 48), (63, 47), (130, 259), (17, 9), (1, 33), (7, 1), (1, 1)])
-@pytest.mark.parametrize("mode", ["RGB", "L"])
+@each("size", [(64, 48), (63, 47), (130, 259), (17, 9), (1, 33), (7, 1), (1, 1)])
+@each("mode", ["RGB", "L"])
 def test_jpeg_is_bit_identical_to_pillow(tmp_path, size, mode):
     picture = photo(*size).convert(mode)
     path = tmp_path / "photo.jpg"  # to a file, for Pillow's encoder needs more room than it gives itself in memory
@@ -161,8 +162,8 @@ def test_names_that_claim_to_be_images():
 # Orientation
 
 
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
-@pytest.mark.parametrize("orientation", range(1, 9))
+@each("format", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
+@each("orientation", range(1, 9))
 def test_every_orientation_is_applied_once(format, orientation):
     content = save(photo(), format, exif=exif(orientation))
     header = images.probe(content)

@@ -16,6 +16,7 @@ from PIL import Image, ImageFile
 
 from forensic_cli import images
 from forensic_cli.errors import ImageError
+from loops import each
 from pictures import HEIC, by_pillow, load, photo, refusal, save
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX file system")
@@ -61,7 +62,7 @@ def answer(content):
 # Truncated
 
 
-@pytest.mark.parametrize("name", FILES)
+@each("name", list(FILES))
 def test_no_part_of_a_file_passes_for_the_whole(name):
     """Cut anywhere, it is refused, or shows all pixels of its first image: some end with what no pixel needs."""
     content = FILES[name]

@@ -8,6 +8,7 @@ import pytest
 from forensic_cli import options
 from forensic_cli.errors import UsageError
 from forensic_cli.records import Weights
+from loops import each
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ def test_none_can_be_typed():
     assert options.build(Options, {"limit": "none"}, "demo").limit is None
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
+@each(
+    "settings, message",
     [
         ({"siez": "1"}, "demo has no option 'siez'; did you mean size?"),
         ({"size": "big"}, "demo.size=big"),

@@ -4,13 +4,12 @@ import re
 import shlex
 from pathlib import Path
 
-import pytest
-
 from forensic_cli import hookspecs
 from forensic_cli.cli import run
 from forensic_cli.entries import DETECTORS, installed
 from forensic_cli.images import MAX_BYTES, MAX_PIXELS
 from forensic_cli.status import Status
+from loops import each
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -54,7 +53,7 @@ def commands():
                     yield words[1:]
 
 
-@pytest.mark.parametrize("words", commands(), ids=" ".join)
+@each("words", commands())
 def test_options_in_commands_exist(words, capsys):
     """Each option that is shown is one that the command's help knows."""
     command = words[:2] if words[0] == "weights" else words[:1]

@@ -1,12 +1,11 @@
 """Shares in words that a tired person reads."""
 
-import pytest
-
 from forensic_cli.text import in_words
+from loops import each
 
 
-@pytest.mark.parametrize(
-    ("share", "words"),
+@each(
+    "share, words",
     [
         (0.62, "6 in 10"),
         (0.1, "1 in 10"),

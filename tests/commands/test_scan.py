@@ -16,6 +16,7 @@ import pytest
 from forensic_cli.cli import run
 from forensic_cli.status import Status
 from installing import install
+from loops import each
 
 SLOW = """
 import time
@@ -277,8 +278,8 @@ def test_the_hostile_folder(tmp_path, jpeg, pair, capfd):
     assert "Traceback" not in capfd.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
+@each(
+    "arguments, words",
     [
         (["-m", "wep"], "there is no method 'wep'; did you mean wepe?"),
         (["-m", ""], "--methods is empty"),

@@ -9,6 +9,7 @@ from PIL import Image
 from forensic_cli.datasets import Labelled
 from forensic_cli.datasets.outsides import jpeg_tables, outside
 from forensic_cli.errors import ImageError
+from loops import each
 
 
 def jpeg(size=(40, 24), **settings):
@@ -17,7 +18,7 @@ def jpeg(size=(40, 24), **settings):
     return stream.getvalue()
 
 
-@pytest.mark.parametrize("quality", [1, 10, 50, 75, 87, 95, 96, 99, 100])
+@each("quality", [1, 10, 50, 75, 87, 95, 96, 99, 100])
 def test_quality_of_scaled_standard_tables_is_read_exactly(quality):
     word, found = jpeg_tables(jpeg(quality=quality))
     assert found == quality

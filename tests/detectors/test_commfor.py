@@ -23,6 +23,7 @@ from forensic_cli.records import ImageRef
 from forensic_detectors.commfor import MODEL_384, PUBLISHED_384, Commfor, Commfor224, building
 from forensic_detectors.commfor.recipes import LiteRecipe, Recipe
 from forensic_detectors.commfor.training import describe
+from loops import each
 from stirring import stirred
 
 GOLDEN = {  # of the published 384 model, on five images of DALL-E 2 in its repository
@@ -372,7 +373,7 @@ def test_an_unknown_backbone_is_told(name, normalise):
     assert str(caught.value).startswith(f"timm knows no network {name!r}; ")
 
 
-@pytest.mark.parametrize(
+@each(
     "settings",
     [
         {"size": 31},
@@ -394,7 +395,6 @@ def test_an_unknown_backbone_is_told(name, normalise):
         {"augment": "wilder"},
         {"start": "no/such/file"},
     ],
-    ids=str,
 )
 def test_options_that_make_no_sense_are_refused(settings):
     with pytest.raises(Exception, match=next(iter(settings))) as caught:

@@ -14,6 +14,7 @@ from forensic_cli.features.evidence import assemble, covering, heatmaps
 from forensic_cli.features.networks import outputs, scores
 from forensic_cli.features.windows import Window, cut
 from forensic_cli.records import ImageRef, Weights
+from loops import each
 
 BLOCK, BIAS = 8, 0.75
 
@@ -45,10 +46,8 @@ def seen_by(crops, shape):
     return mask
 
 
-@pytest.mark.parametrize(
-    ("height", "width"), [(96, 64), (96, 128), (160, 32), (32, 32), (16, 32), (48, 16), (16, 16)], ids=str
-)
-@pytest.mark.parametrize("pad", ["mirror", "black"])
+@each("height, width", [(96, 64), (96, 128), (160, 32), (32, 32), (16, 32), (48, 16), (16, 16)])
+@each("pad", ["mirror", "black"])
 def test_five_native_crops_of_images_larger_equal_and_smaller(height, width, pad):
     image = picture(height, width)
     crops = cut(image, Look(size=32, crops=5, pad=pad))
@@ -128,8 +127,8 @@ def test_crops_that_share_a_cell_have_looked_at_it():
     assert assemble((7, 10), [one]).tolist() == [[1, pytest.approx(np.nan, nan_ok=True)]]
 
 
-@pytest.mark.parametrize("shape", [(32, 32), (33, 32), (10, 20), (100, 70), (256, 256), (1, 1), (32, 2048)], ids=str)
-@pytest.mark.parametrize("resize", [None, 48])
+@each("shape", [(32, 32), (33, 32), (10, 20), (100, 70), (256, 256), (1, 1), (32, 2048)])
+@each("resize", [None, 48])
 def test_a_covering_leaves_no_pixel_out(shape, resize):
     image = picture(*shape)
     crops = covering(image, Look(size=32, resize=resize))

@@ -16,6 +16,7 @@ from forensic_cli.errors import WeightsError
 from forensic_cli.features.networks import network
 from forensic_cli.features.onnx_network import OnnxNetwork
 from forensic_cli.records import Weights
+from loops import each
 
 OPSET = [helper.make_opsetid("", 20)]
 
@@ -102,8 +103,8 @@ def external():
     return whole.SerializeToString()
 
 
-@pytest.mark.parametrize(
-    ("content", "words"),
+@each(
+    "content, words",
     [
         (b"", "cannot be opened"),
         (b"\x89PNG" * 50, "cannot be opened by ONNX Runtime"),

@@ -13,6 +13,7 @@ from forensic_cli.detector import Batch, Session
 from forensic_cli.features import windows as room
 from forensic_cli.features.windows import Window, cut, windows
 from forensic_cli.records import ImageRef
+from loops import each
 
 PUBLISHED = [Look(384, resize=440), Look(224, resize=256)]
 
@@ -45,8 +46,8 @@ SHAPES = [
 ]
 
 
-@pytest.mark.parametrize("look", PUBLISHED, ids=str)
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@each("look", PUBLISHED)
+@each("shape", SHAPES)
 def test_the_published_preprocessing_is_torchvisions_on_pillow_bit_for_bit(shape, look):
     image = noise(*shape)
     (window,) = cut(image, look)
@@ -158,8 +159,8 @@ def test_an_image_with_no_more_pixels_than_its_crops_is_seen_whole(shape, whole)
 SMALL = [(1, 1), (1, 50), (50, 1), (2, 3), (31, 31), (31, 33), (33, 31), (7, 32), (5, 100)]
 
 
-@pytest.mark.parametrize("shape", SMALL, ids=str)
-@pytest.mark.parametrize("whole", [True, False])
+@each("shape", SMALL)
+@each("whole", [True, False])
 def test_a_small_image_is_mirrored_to_the_size_of_the_crop(shape, whole):
     """Pixel by pixel: -1 shows 0, -2 shows 1, and behind the other end it turns again."""
     image = noise(*shape)
@@ -181,7 +182,7 @@ def _mirrored(start, side, length):
     return [place if place < side else 2 * side - 1 - place for place in places]
 
 
-@pytest.mark.parametrize("shape", SMALL, ids=str)
+@each("shape", SMALL)
 def test_or_it_stands_in_the_middle_of_black(shape):
     image = noise(*shape) | 1
     (window, *_) = cut(image, Look(32))
@@ -191,8 +192,8 @@ def test_or_it_stands_in_the_middle_of_black(shape):
     assert np.array_equal(inside, image[max(0, top) : bottom, max(0, left) : right])
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (31, 500), (512, 512), (513, 1025), (700, 64), (1537, 90)], ids=str)
-@pytest.mark.parametrize("side", [64, 256, 512, 1000])
+@each("shape", [(1, 1), (31, 500), (512, 512), (513, 1025), (700, 64), (1537, 90)])
+@each("side", [64, 256, 512, 1000])
 def test_tiles_lie_side_by_side_over_the_whole_image(shape, side):
     image = noise(*shape)
     found = cut(image, Look(None, tile=side))

@@ -5,7 +5,6 @@ import random
 import struct
 import zlib
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from provenance_files import (
@@ -24,6 +23,7 @@ from provenance_files import (
 )
 
 from forensic_detectors.provenance import containers
+from loops import each
 
 SOURCE_TYPE = packet(attributes=f'Iptc4xmpExt:DigitalSourceType="{AI}"')
 SETTINGS = b"a cat\nSteps: 20, Sampler: Euler, CFG scale: 7, Seed: 1, Size: 512x512, Model: m"
@@ -111,7 +111,7 @@ WITH_XMP = {
 }
 
 
-@pytest.mark.parametrize("data", WITH_XMP.values(), ids=WITH_XMP.keys())
+@each("data", WITH_XMP)
 def test_xmp_in_every_container(data):
     claim = only(data)
     assert claim.kind == "generated"
@@ -137,7 +137,7 @@ WITH_TEXT = {
 }
 
 
-@pytest.mark.parametrize("data", WITH_TEXT.values(), ids=WITH_TEXT.keys())
+@each("data", WITH_TEXT)
 def test_text_in_every_container(data):
     assert "generated it, model “m”, prompt “a cat”" in only(data).statement
 
@@ -230,7 +230,7 @@ def test_any_bytes_behind_any_signature_never_raise(signature, rest):
     unharmed(signature + rest)
 
 
-@pytest.mark.parametrize("number", range(len(CORPUS)))
+@each("number", range(len(CORPUS)))
 def test_every_truncation_of_a_valid_file_is_harmless(number):
     data = CORPUS[number]
     rng = random.Random(number)

@@ -17,6 +17,7 @@ from provenance_files import (
 )
 
 from forensic_detectors.provenance.exif import user_comment as user_comment_text
+from loops import each
 
 A1111 = (
     "a castle on a hill, masterpiece\nNegative prompt: blurry, text\n"
@@ -114,7 +115,7 @@ IN_PNG = [
 ]
 
 
-@pytest.mark.parametrize(("generator", "texts", "said"), IN_PNG, ids=[f"{row[0]}-{n}" for n, row in enumerate(IN_PNG)])
+@each("generator, texts, said", IN_PNG)
 def test_png_text_of_each_generator(generator, texts, said):
     claim = only(png_text(**texts))
     assert (claim.kind, claim.trust) == ("generated", "declared")
@@ -135,8 +136,8 @@ IN_COMMENT = [
 ]
 
 
-@pytest.mark.parametrize("form", ["ASCII", "UTF-8", "UNICODE-BE", "UNICODE-LE", "UNICODE-UTF-8"])
-@pytest.mark.parametrize(("generator", "text"), IN_COMMENT, ids=[f"{row[0]}-{n}" for n, row in enumerate(IN_COMMENT)])
+@each("form", ["ASCII", "UTF-8", "UNICODE-BE", "UNICODE-LE", "UNICODE-UTF-8"])
+@each("generator, text", IN_COMMENT)
 def test_user_comment_in_each_character_set(generator, text, form):
     claim = only(user_comment(text, form))
     assert f"says that {generator} generated it" in claim.statement
@@ -234,7 +235,7 @@ INNOCENT = {
 }
 
 
-@pytest.mark.parametrize("texts", INNOCENT.values(), ids=INNOCENT.keys())
+@each("texts", INNOCENT)
 def test_innocent_text_claims_nothing(texts):
     assert claims(png_text(**texts)) == ()
 

@@ -20,6 +20,8 @@ from provenance_files import (
     user_comment,
 )
 
+from loops import each
+
 CAMERA = {0x010F: "Canon", 0x0110: "Canon EOS 5D Mark III", 0x0131: "Firmware Version 1.1.2"}
 SHOT = {
     0x829A: IFDRational(1, 200),
@@ -50,8 +52,8 @@ def test_digital_source_type_in_all_its_forms(data):
     assert claim.source.endswith("Iptc4xmpExt:DigitalSourceType")
 
 
-@pytest.mark.parametrize(
-    ("word", "kind"),
+@each(
+    "word, kind",
     [
         ("compositeWithTrainedAlgorithmicMedia", "edited"),
         ("compositeSynthetic", "edited"),
@@ -84,8 +86,8 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("damage", BROKEN.values(), ids=BROKEN.keys())
-@pytest.mark.parametrize(
+@each("damage", BROKEN)
+@each(
     "sound",
     [
         packet(attributes=f"Iptc4xmpExt:DigitalSourceType='{AI}'"),
@@ -242,7 +244,7 @@ LABELLED = {
 }
 
 
-@pytest.mark.parametrize("data", LABELLED.values(), ids=LABELLED.keys())
+@each("data", LABELLED)
 def test_chinas_label_wherever_it_is_written(data):
     claim = only(data)
     assert (claim.kind, claim.trust) == ("generated", "declared")

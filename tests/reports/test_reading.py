@@ -13,6 +13,7 @@ from forensic_cli.records import Claim, FileRecord, Finding, Summary, Verdict
 from forensic_cli.report_files import read_report
 from forensic_reports.json import JsonReport
 from forensic_reports.jsonl import JsonlReport
+from loops import each
 
 
 def written(report, scan) -> bytes:
@@ -84,8 +85,8 @@ def test_reading_and_writing_again_changes_no_byte(tmp_path_factory, records):
     assert written(JsonlReport(), read_report(rows)) == rows.read_bytes()
 
 
-@pytest.mark.parametrize("layout", [{"indent": 4}, {"separators": (",", ":")}, {"sort_keys": True}, {"ensure_ascii": True}])
-@pytest.mark.parametrize("piece", [1, 7, 64])
+@each("layout", [{"indent": 4}, {"separators": (",", ":")}, {"sort_keys": True}, {"ensure_ascii": True}])
+@each("piece", [1, 7, 64])
 def test_any_layout_of_the_same_json_is_read(tmp_path, monkeypatch, layout, piece):
     """Read in the smallest pieces too, so that every border between them is somewhere in the file."""
     monkeypatch.setattr(report_files, "_PIECE", piece)
@@ -139,8 +140,8 @@ def put(*names_and_value):
     return edit
 
 
-@pytest.mark.parametrize(
-    ("edit", "complaint"),
+@each(
+    "edit, complaint",
     [
         (put("schema", "forensic/calibration/1"), "its schema is 'forensic/calibration/1'; this version reads"),
         (delete("schema"), "no report of a scan, 'schema' is missing"),
@@ -165,8 +166,8 @@ def test_wrong_content_is_told_with_its_name(report, edit, complaint):
     assert complaint in error_of(report(edit))
 
 
-@pytest.mark.parametrize(
-    ("content", "complaint"),
+@each(
+    "content, complaint",
     [
         (b"", "line 1, column 1: broken JSON, '{' expected but the file ends"),
         (b"[]", "line 1, column 1: broken JSON, '{' expected"),

@@ -4,10 +4,11 @@ import pytest
 from scipy.stats import binomtest
 
 from forensic_cli.statistics.intervals import clopper_pearson, percentiles
+from loops import each
 
 
-@pytest.mark.parametrize("of", [1, 2, 3, 10, 37, 1000])
-@pytest.mark.parametrize("confidence", [0.5, 0.9, 0.95, 0.99])
+@each("of", [1, 2, 3, 10, 37, 1000])
+@each("confidence", [0.5, 0.9, 0.95, 0.99])
 def test_it_is_scipys_exact_interval(of, confidence):
     for hits in {0, 1, of // 3, of // 2, of - 1, of}:
         low, high = binomtest(hits, of).proportion_ci(confidence, method="exact")

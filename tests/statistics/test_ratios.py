@@ -15,6 +15,7 @@ from forensic_cli.statistics.folds import folds
 from forensic_cli.statistics.pav import pav
 from forensic_cli.statistics.ratio_fitting import fit, held_out
 from forensic_cli.statistics.ratios import KINDS, Ratios
+from loops import each
 
 LN10 = math.log(10)
 
@@ -146,7 +147,7 @@ def utility(real, generated, threshold):
     return (missed + 10.0**threshold * alarms) / min(1, 10.0**threshold)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@each("seed", range(12))
 def test_within_the_bounds_no_decision_costs_more_than_without_ratios(seed):
     draw = np.random.default_rng(seed)
     real, generated = draw.normal(-0.7, 0.8, draw.integers(5, 80)), draw.normal(0.7, 0.8, draw.integers(5, 80))

@@ -18,6 +18,7 @@ from forensic_cli.training import augmentation
 from forensic_cli.training.augmentation import crop, paper, wild
 from forensic_cli.training.feeding import Crops, Steps
 from forensic_cli.training.sampling import Sampler
+from loops import each
 
 WAYS = [(view, augment) for view in ("native", "resized") for augment in ("wild", "paper", "none")]
 sides = st.sampled_from([1, 2, 3, 7, 16, 31, 32, 33, 40, 97, 150])
@@ -123,8 +124,8 @@ def test_the_papers_operations_are_each_drawn_zero_to_repeats_times_in_any_order
     assert max(first.values()) < 2 * min(first.values())
 
 
-@pytest.mark.parametrize("step", augmentation._STEPS, ids=lambda step: step.__name__)
-@pytest.mark.parametrize("shape", [(1, 1), (1, 60), (61, 1), (2, 3), (33, 31), (32, 32), (100, 75)], ids=str)
+@each("step", augmentation._STEPS)
+@each("shape", [(1, 1), (1, 60), (61, 1), (2, 3), (33, 31), (32, 32), (100, 75)])
 def test_each_of_them_keeps_8_bit_rgb(step, shape):
     image = grain(*shape, 4)
     image.setflags(write=False)

@@ -9,6 +9,7 @@ from PIL import Image
 from forensic_cli import transforms
 from forensic_cli.errors import ImageError
 from forensic_cli.transforms import codecs
+from loops import each
 
 CODECS = (transforms.jpeg, transforms.webp, transforms.avif)
 
@@ -28,8 +29,8 @@ def by_pillow(image, format, **how):
     return np.asarray(Image.open(stream).convert("RGB"))
 
 
-@pytest.mark.parametrize(("chroma", "number"), [("444", 0), ("422", 1), ("420", 2)])
-@pytest.mark.parametrize("quality", [50, 75, 95])
+@each("chroma, number", [("444", 0), ("422", 1), ("420", 2)])
+@each("quality", [50, 75, 95])
 def test_jpeg_is_that_of_pillow(photo, quality, chroma, number):
     """Another build of the same codec, with a quicker transform: what differs is smaller than what the quality takes."""
     expected = by_pillow(photo, "JPEG", quality=quality, subsampling=number)

@@ -15,6 +15,7 @@ from forensic_cli.errors import ImageError
 from forensic_cli.transforms import parse
 from forensic_cli.transforms.kinds import Number, plain
 from forensic_cli.transforms.table import TABLE
+from loops import each
 
 REFUSES = {"crop", "trim"}  # images that are too small
 SMALL = {"crop": "crop:1", "size": "size:31,17", "short": "short:9", "long": "long:11", "screenshot": "screenshot:desktop"}
@@ -64,7 +65,7 @@ def test_8_bit_rgb_from_the_seed_alone_and_the_image_left_alone(name, height, wi
     assert found.flags.c_contiguous
 
 
-@pytest.mark.parametrize("name", sorted(TABLE))
+@each("name", sorted(TABLE))
 def test_chance_comes_from_the_seed_where_the_table_says_so(name):
     image = grain(64, 65, 1)
     transform = parse({"flip": "flip", "crop": "crop:48", "screenshot": "screenshot:desktop"}.get(name, typed(name)))
@@ -72,8 +73,8 @@ def test_chance_comes_from_the_seed_where_the_table_says_so(name):
     assert (len(found) > 1) == TABLE[name].seeded
 
 
-@pytest.mark.parametrize("height", [1, 2])
-@pytest.mark.parametrize("name", sorted(set(TABLE) - {"avif"}))
+@each("height", [1, 2])
+@each("name", sorted(set(TABLE) - {"avif"}))
 def test_strips(name, height):
     """20,000 pixels long: done, or refused in one line."""
     strip = grain(height, 20_000, 2)

@@ -6,6 +6,7 @@ import pytest
 from forensic_cli import transforms
 from forensic_cli.errors import ImageError
 from forensic_cli.transforms import journeys, parse, sizes
+from loops import each
 
 
 def grain(height, width, seed=0):
@@ -36,8 +37,8 @@ def test_halving(height, width, half):
         assert np.abs(found - expected).max() <= 1
 
 
-@pytest.mark.parametrize(
-    ("text", "before", "after"),
+@each(
+    "text, before, after",
     [
         ("resize:0.5", (300, 401), (150, 200)),
         ("resize:0.9", (10, 1), (9, 1)),

@@ -12,10 +12,11 @@ from forensic_cli.errors import UsageError
 from forensic_cli.transforms import described, expand, parse
 from forensic_cli.transforms.kinds import Number
 from forensic_cli.transforms.table import TABLE
+from loops import each
 
 
-@pytest.mark.parametrize(
-    ("text", "name"),
+@each(
+    "text, name",
     [
         ("none", "none"),
         ("jpeg:70", "jpeg:70"),
@@ -112,8 +113,8 @@ def test_classes():
     assert [one.applies(False) for one in (everywhere, generated, others)] == [True, False, True]
 
 
-@pytest.mark.parametrize(
-    ("text", "names"),
+@each(
+    "text, names",
     [
         ("jpeg:100..70:10", "jpeg:100 jpeg:90 jpeg:80 jpeg:70"),
         ("jpeg:70..100:15,444", "jpeg:70,444 jpeg:85,444 jpeg:100,444"),
@@ -139,8 +140,8 @@ def test_nothing_that_is_typed_means_anything_to_a_shell():
         assert not set(usage) & set(" \t{}[]()*?!$&|;<>~#'\"`\\=%")
 
 
-@pytest.mark.parametrize(
-    ("text", "line"),
+@each(
+    "text, line",
     [
         ("jpg:70", "no transform is called 'jpg': did you mean jpeg?"),
         ("gray", "no transform is called 'gray': did you mean grey?"),

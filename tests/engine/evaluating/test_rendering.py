@@ -4,11 +4,11 @@ import csv
 import io
 import re
 
-import pytest
 from hand_made import HOSTILE
 
 from forensic_cli.engine.evaluating.cells import Table, Within
 from forensic_cli.engine.evaluating.rendering import shown, to_csv, to_latex, to_markdown
+from loops import each
 
 TABLE = Table(
     "some",
@@ -51,8 +51,8 @@ def test_markdown_rows_have_as_many_cells_as_the_header():
     assert "note\\_with\\_marks" in to_markdown(TABLE)
 
 
-@pytest.mark.parametrize(
-    ("cell", "text"),
+@each(
+    "cell, text",
     [
         (None, "\N{EN DASH}"),
         (float("nan"), "\N{EN DASH}"),
