@@ -12,7 +12,7 @@ from forensic_cli import Batch, Detector, hookimpl
 class Saturation(Detector):
     """Photographs have more pixels that are purely black or white than images of early GANs.
 
-    McCloskey and Albright 2018, the saturation cue: the share of pixels of which every channel lies within `margin` of
+    McCloskey and Albright 2018: the share of pixels of which every channel lies within `margin` of
     0 or 255, negated; -1 to 0, higher means more likely generated. A weak cue: night, fog and studio backdrops fool it.
     """
 
