@@ -16,6 +16,7 @@ from pathlib import Path
 from forensic_cli import __version__
 from forensic_cli.commands.providers import trial
 from forensic_cli.errors import ForensicError, PluginError, reason
+from forensic_cli.features.drivers import nvidia_driver
 from forensic_cli.records import Json
 
 _OURS = "forensic-cli"
@@ -122,15 +123,11 @@ def _torch(found: Checkup) -> Json:
             devices.append({"device": f"cuda:{index}", "name": about.name, "bytes": about.total_memory})
     if torch.backends.mps.is_available():
         devices.append({"device": "mps", "name": "Apple GPU", "bytes": torch.mps.recommended_max_memory()})
-    if _nvidia_driver() and not torch.cuda.is_available() and os.environ.get("CUDA_VISIBLE_DEVICES") != "":
+    if nvidia_driver() and not torch.cuda.is_available() and os.environ.get("CUDA_VISIBLE_DEVICES") != "":
         why = "its build has no CUDA" if torch.version.cuda is None else f"it is built for CUDA {torch.version.cuda}"
         cure = "see https://pytorch.org/get-started/locally/ for the build that fits the driver (nvidia-smi shows it)"
         found.problem(f"there is an NVIDIA driver, but torch {torch.__version__} sees no GPU: {why}", cure)
     return {"version": torch.__version__, "cuda": torch.version.cuda, "devices": devices}
-
-
-def _nvidia_driver() -> bool:
-    return Path("/proc/driver/nvidia/version").exists() or (sys.platform == "win32" and bool(shutil.which("nvidia-smi")))
 
 
 def _onnxruntime(found: Checkup) -> Json:
@@ -160,7 +157,7 @@ def _onnxruntime(found: Checkup) -> Json:
         found.problem(f"onnxruntime cannot run a model on the CPU ({words})", repair)
     if "CUDAExecutionProvider" in listed and "CUDAExecutionProvider" not in usable:
         report["cuda"] = f"not usable: {words or 'no session could be made'}"
-        if _nvidia_driver():
+        if nvidia_driver():
             cure = "pip install 'onnxruntime-gpu[cuda,cudnn]'"
             found.problem(f"there is an NVIDIA driver, but for onnxruntime CUDA is {report['cuda']}", cure)
     return report

@@ -5,8 +5,6 @@ import re
 import subprocess
 import sys
 
-from forensic_cli.features.drivers import nvidia_driver
-
 # An ONNX model, written out by hand: opset 17, one Identity node from the float scalar x to the float scalar y. A session
 # with it that keeps the provider asked for is the proof: otherwise onnxruntime takes the CPU without an error.
 MODEL = bytes.fromhex(
@@ -24,11 +22,6 @@ for name in sys.argv[2:]:
     except Exception:
         print(json.dumps([name, False]), flush=True)
 """
-
-
-def gpu_driver() -> bool:
-    """Whether there may be a GPU that torch can use: an NVIDIA driver, or Apple's own."""
-    return sys.platform == "darwin" or nvidia_driver()
 
 
 def trial(providers: list[str]) -> tuple[list[str], str]:

@@ -8,8 +8,6 @@ import torch
 from forensic_cli.engine.examining import Runtime
 from forensic_cli.errors import UsageError
 
-DTYPES = ("float32", "bfloat16", "float16")
-
 
 def choose_device(word: str, require_gpu: bool = False) -> str:
     """A torch device for "auto", "cpu", "cuda", "cuda:N" or "mps"; raises UsageError if this machine has none."""

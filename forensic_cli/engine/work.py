@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,7 @@ from forensic_cli.engine import methods as roster
 from forensic_cli.engine.examining import Runtime
 from forensic_cli.engine.methods import Method
 from forensic_cli.errors import StoreError, UsageError, WeightsError
-from forensic_cli.features.drivers import nvidia_driver
+from forensic_cli.features.drivers import gpu_driver
 from forensic_cli.plugins import Offer, Plugins
 from forensic_cli.store import AnyStore, NoStore, Store
 from forensic_cli.transforms import Transform, parse
@@ -88,7 +87,7 @@ class Work:
         if all(offer.factory.looks_at == "file" for offer in offers):
             return Session(self.seed, offline=self.offline), Runtime(), 64
         light = all(offer.factory.looks_at == "file" or offer.factory.light for offer in offers)
-        here = self.device == "cpu" or (self.device == "auto" and not (sys.platform == "darwin" or nvidia_driver()))
+        here = self.device == "cpu" or (self.device == "auto" and not gpu_driver())
         if light and here and not self.require_gpu:
             return Session(self.seed, "cpu", "float32" if half else self.dtype, self.offline, half=half), Runtime(), 8
         from forensic_cli.engine import devices

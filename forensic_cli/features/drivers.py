@@ -11,3 +11,8 @@ def nvidia_driver() -> bool:
     except OSError:
         return False
     return True
+
+
+def gpu_driver() -> bool:
+    """Whether there may be a GPU that torch can use: an NVIDIA driver, or Apple's own."""
+    return sys.platform == "darwin" or nvidia_driver()

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import roc_curve
 
-from forensic_cli.statistics.halves import halves
 from forensic_cli.statistics.ranking import auroc
+from forensic_cli.statistics.splitting import halves
 
-LOUD = 0.7
-"""From this AUROC on a control separates the classes, and is warned of."""
 _FEWEST = 5  # of each class in each half
 _MOST = 20_000  # images to learn from
 _COMMON = 30  # words (formats, tables) that are looked at one by one
@@ -60,7 +59,7 @@ def controls(images: Sequence[Outside], seed: int = 0) -> list[dict[str, Any]]:
 
     `auroc`: learnt on one half and measured on the other, both ways round, whole sources in one half where that can be;
     0.5 tells nothing, and what lies below was learnt in vain; None for too few images. `photographs`, `generated`: in
-    words, what the classes are like. `curve` (of all together): false and true positive rates. `warning`: a line, or None.
+    words, what the classes are like. `curve` (of all together): false and true positive rates.
     """
     parts = halves([one.source for one in images], [one.generated for one in images], seed)
     classes = {name: [one for one in images if one.generated == label] for name, label in _CLASSES.items()}
@@ -76,29 +75,8 @@ def controls(images: Sequence[Outside], seed: int = 0) -> list[dict[str, Any]]:
         row |= {label: words(some) if some else "" for label, some in classes.items()}
         if both and name == TOGETHER:
             row["curve"] = _curve(both)
-        rows.append(row | {"warning": _warning(row)})
+        rows.append(row)
     return rows
-
-
-def warnings(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What the rows of `controls` warn of: a line for each aspect that separates the classes."""
-    return [row["warning"] for row in rows if row["warning"]]
-
-
-def classes(images: Sequence[Outside]) -> dict[str, dict[str, Any]]:
-    """Of photographs and of generated images: how many, mean width, height and bytes per pixel, and shares of formats."""
-    found = {}
-    for name, label in _CLASSES.items():
-        some = [one for one in images if one.generated == label]
-        if some:
-            found[name] = {
-                "n": len(some),
-                "mean_width": float(np.mean([one.width for one in some])),
-                "mean_height": float(np.mean([one.height for one in some])),
-                "mean_bytes_per_pixel": float(np.mean([one.per_pixel for one in some])),
-                "formats": {word: number / len(some) for word, number in Counter(map(_format, some)).most_common()},
-            }
-    return found
 
 
 def _scored(
@@ -189,25 +167,12 @@ _ASPECTS: Mapping[str, tuple[_Columns, Callable[[Sequence[Outside]], str]]] = {
 }
 
 
-def _warning(row: Mapping[str, Any]) -> str | None:
-    value = row["auroc"]
-    if value is None or value < LOUD:
-        return None
-    if row["name"] != TOGETHER:
-        than = f"; photographs: {row['photographs']}; generated: {row['generated']}" if row["photographs"] else ""
-        return f"photographs and generated images can be told apart by {row['name']} alone (AUROC {value:.2f}{than})"
-    return (
-        f"photographs and generated images can be told apart without looking at a pixel (AUROC {value:.2f}): a detector "
-        "may live on that as well; see what --match and --transform jpeg:95 leave of its figures"
-    )
-
-
 def _curve(both: Sequence[tuple[np.ndarray, np.ndarray]]) -> dict[str, list[float]]:
     """The mean of the ROC curves of both halves, at 101 false positive rates."""
     grid = np.linspace(0, 1, 101)
     shares = []
     for real, generated in both:
-        limits = np.unique(np.concatenate((real, generated)))[::-1]
-        over = [1 - np.searchsorted(np.sort(some), limits, "left") / len(some) for some in (real, generated)]
-        shares.append(np.interp(grid, np.append(0.0, over[0]), np.append(0.0, over[1])))
+        labels = np.repeat([0, 1], [len(real), len(generated)])
+        fpr, tpr, _ = roc_curve(labels, np.concatenate((real, generated)), drop_intermediate=False)
+        shares.append(np.interp(grid, fpr, tpr))
     return {"fpr": [round(float(one), 4) for one in grid], "tpr": [round(float(one), 4) for one in np.mean(shares, axis=0)]}

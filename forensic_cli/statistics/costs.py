@@ -60,12 +60,6 @@ def tippett(real: np.ndarray, generated: np.ndarray, points: int = 401) -> Curve
     return Curves(x, shares)
 
 
-def misleading(real: np.ndarray, generated: np.ndarray) -> tuple[float, float]:
-    """The share of photographs with an LLR above 0, and of generated images with one below."""
-    check(real, generated)
-    return float(np.mean(real > 0)), float(np.mean(generated < 0))
-
-
 def empirical_cross_entropy(real: np.ndarray, generated: np.ndarray, prior: np.ndarray) -> np.ndarray:
     """The bits still missing after the LLRs were heard, for each prior log10 odds of "generated" (Ramos 2007)."""
     check(real, generated)

@@ -26,14 +26,6 @@ class Difference:
         return self.first - self.second
 
 
-def variance(real: np.ndarray, generated: np.ndarray) -> float:
-    """Of the AUROC. Raises ValueError for fewer than two images in a class and for a score that is not a number."""
-    places = _places(real, generated)
-    if min(len(some) for some in places) < 2:
-        raise ValueError("the variance of an AUROC needs two photographs and two generated images")
-    return float(sum(np.var(some, ddof=1) / len(some) for some in places))
-
-
 def compare(first: tuple[np.ndarray, np.ndarray], second: tuple[np.ndarray, np.ndarray]) -> Difference:
     """Two methods on the same images in the same order; each a pair of scores, photographs and generated images.
 

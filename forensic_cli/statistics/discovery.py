@@ -4,8 +4,6 @@ The false-discovery rate is the expected share of photographs among the flagged 
 expectation is over calibrations too: in one folder with one calibration the share may well be higher.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 
 from forensic_cli.statistics.conformal import at_most
@@ -19,17 +17,20 @@ def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
     Romano and Sesia 2023), if each photograph in the folder is exchangeable with those of the calibration whatever the
     other images are; scores may tie. For Bonferroni's combination of several methods the bound holds method by method, and
     so in sum, where the p-values of all methods rise and fall together. It is not proved for methods that contradict each
-    other, nor for the other combinations: there `benjamini_yekutieli` is safe.
+    other, nor for the other combinations.
     """
-    return _adjusted(p, lambda count: 1.0)
-
-
-def benjamini_yekutieli(p: np.ndarray) -> np.ndarray:
-    """As `benjamini_hochberg`, for p-values that depend on each other in any way (2001).
-
-    Larger by 1 + 1/2 + ... + 1/N, about ln N + 0.58.
-    """
-    return _adjusted(p, lambda count: float(np.sum(1 / np.arange(1, count + 1))))
+    values = np.asarray(p, float)
+    if values.ndim != 1:
+        raise ValueError(f"p-values have the shape {values.shape}, not (images,)")
+    if np.any((values < 0) | (values > 1)):
+        raise ValueError("p-values lie between 0 and 1")
+    # scipy.stats.false_discovery_control does the same, but scipy.stats takes longer to load than most scans may last
+    known = np.flatnonzero(~np.isnan(values))
+    falling = known[np.argsort(-values[known])]
+    raised = values[falling] * len(known) / np.arange(len(known), 0, -1)
+    adjusted = np.full(len(values), np.nan)
+    adjusted[falling] = np.minimum(1, np.minimum.accumulate(raised))
+    return adjusted
 
 
 def cutoff(p: np.ndarray, fdr: float) -> float:
@@ -38,18 +39,3 @@ def cutoff(p: np.ndarray, fdr: float) -> float:
         raise ValueError(f"fdr is {fdr}, not between 0 and 1")
     values = np.asarray(p, float)
     return float(np.max(values[at_most(benjamini_hochberg(values), fdr)], initial=0.0))
-
-
-def _adjusted(p: np.ndarray, penalty: Callable[[int], float]) -> np.ndarray:
-    """Step-up adjusted p-values, at most 1; `penalty` by the number of p-values."""
-    values = np.asarray(p, float)
-    if values.ndim != 1:
-        raise ValueError(f"p-values have the shape {values.shape}, not (images,)")
-    if np.any((values < 0) | (values > 1)):
-        raise ValueError("p-values lie between 0 and 1")
-    known = np.flatnonzero(~np.isnan(values))
-    falling = known[np.argsort(-values[known])]
-    raised = values[falling] * (len(known) * penalty(len(known))) / np.arange(len(known), 0, -1)
-    adjusted = np.full(len(values), np.nan)
-    adjusted[falling] = np.minimum(1, np.minimum.accumulate(raised))
-    return adjusted

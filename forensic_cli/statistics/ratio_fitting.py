@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from typing import Literal, get_args
 
 import numpy as np
+from sklearn.linear_model import LogisticRegression
 
 from forensic_cli.statistics.bounds import by_counts, elub
-from forensic_cli.statistics.folds import class_folds
 from forensic_cli.statistics.pav import pav
-from forensic_cli.statistics.performance import probabilities
 from forensic_cli.statistics.ratios import Density, Isotonic, Kind, Logistic, Model, Ratios
 from forensic_cli.statistics.resampling import check
+from forensic_cli.statistics.splitting import class_folds
 
 Bound = Literal["elub", "counts"]
 Sources = tuple[Sequence[str], Sequence[str]]
@@ -69,32 +69,14 @@ def _check(real: np.ndarray, generated: np.ndarray) -> None:
 
 
 def _logistic(real: np.ndarray, generated: np.ndarray) -> Logistic:
-    """Maximum likelihood with a penalty of slope ** 2 / 2 for standardised scores, so that classes may lie apart.
-
-    Newton's method, in halved steps where a whole one would climb.
-    """
+    """Maximum likelihood with a penalty of slope ** 2 / 2 for standardised scores, so that classes may lie apart."""
     scores = np.concatenate((real, generated))
-    labels = np.repeat([0.0, 1.0], [len(real), len(generated)])
-    weights = len(scores) / 2 / np.repeat([len(real), len(generated)], [len(real), len(generated)])
+    labels = np.repeat([0, 1], [len(real), len(generated)])
     middle, spread = scores.mean(), scores.std() or 1.0
-    table = np.stack(((scores - middle) / spread, np.ones(len(scores))), axis=1)
-    penalty = np.array([1.0, 0.0])
-
-    def loss(at: np.ndarray) -> float:
-        odds = table @ at
-        return float(weights @ (np.logaddexp(0, odds) - labels * odds) + penalty @ at**2 / 2)
-
-    at = np.zeros(2)
-    for _ in range(100):
-        share = probabilities(table @ at)
-        slope = table.T @ (weights * (share - labels)) + penalty * at
-        curvature = (table.T * (weights * share * (1 - share))) @ table + np.diag(penalty)
-        step = np.linalg.solve(curvature, slope)
-        length = next((2.0**-halved for halved in range(30) if loss(at - 2.0**-halved * step) <= loss(at)), 0.0)
-        at = at - length * step
-        if np.abs(length * step).max() < 1e-12 * (1 + np.abs(at).max()):
-            break
-    return Logistic(float(at[0] / spread / _LN10), float((at[1] - at[0] * middle / spread) / _LN10))
+    model = LogisticRegression(class_weight="balanced", solver="newton-cholesky", tol=1e-12)
+    model.fit(((scores - middle) / spread)[:, None], labels)
+    slope, intercept = model.coef_[0, 0], model.intercept_[0]
+    return Logistic(float(slope / spread / _LN10), float((intercept - slope * middle / spread) / _LN10))
 
 
 def _isotonic(real: np.ndarray, generated: np.ndarray) -> Isotonic:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from forensic_cli.datasets import Labelled
 from forensic_cli.errors import UsageError
+from forensic_cli.statistics.splitting import dealt
 
 By = Literal["source", "generator"]
 _Numbers = Counter[str]  # of images by label
@@ -38,16 +39,20 @@ def folds(items: Sequence[Labelled], count: int, seed: int = 0, by: By = "source
         raise UsageError(f"{count} folds are too few; ask for at least 2")
     groups = _groups(items, by, seed)
     total = _sum(groups)
-    filled: list[_Numbers] = [Counter() for _ in range(count)]
+    groups.sort(key=lambda group: -max(group.numbers[label] / total[label] for label in total))
+    homes = dealt(
+        [[group.numbers[label] for label in total] for group in groups],
+        count,
+        lambda place, fold: _chance(seed, groups[place].name, fold),
+    )
     answer = [0] * len(items)
-    for group in sorted(groups, key=lambda group: -max(group.numbers[label] / total[label] for label in total)):
-        costs = [_crowding(fold, group.numbers, total) for fold in filled]
-        best = min(range(count), key=lambda fold: (costs[fold], _chance(seed, group.name, fold)))
-        filled[best] += group.numbers
+    filled: list[set[bool]] = [set() for _ in range(count)]
+    for group, home in zip(groups, homes, strict=True):
+        filled[home] |= _classes(group.numbers)
         for row in group.rows:
-            answer[row] = best
+            answer[row] = home
     for lacking, words in _CLASSES.items():
-        if any(lacking not in _classes(fold) for fold in filled):
+        if any(lacking not in fold for fold in filled):
             number = sum(lacking in _classes(group.numbers) for group in groups)
             where = f"{number} {'source' if number == 1 else 'sources'}"
             raise UsageError(f"{words} from {where} cannot be in each of {count} folds; ask for fewer, or add sources")
@@ -150,11 +155,6 @@ def _sum(groups: Iterable[_Group]) -> _Numbers:
 def _classes(numbers: _Numbers) -> set[bool]:
     """True: there are generated images; False: there are others."""
     return {label == "generated" for label, number in numbers.items() if number}
-
-
-def _crowding(fold: _Numbers, more: _Numbers, total: _Numbers) -> float:
-    """How much less even it gets if the images `more` join the fold."""
-    return sum(((fold[label] + more[label]) ** 2 - fold[label] ** 2) / total[label] ** 2 for label in total)
 
 
 def _chance(seed: int, name: str, draw: int = 0) -> bytes:

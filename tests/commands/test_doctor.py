@@ -136,12 +136,12 @@ def test_cuda_that_is_only_listed(monkeypatch):
     )
     monkeypatch.setitem(sys.modules, "onnxruntime", fake)
     monkeypatch.setattr(checkup, "trial", lambda names: (["CPUExecutionProvider"], "libcudnn.so.9: not found"))
-    monkeypatch.setattr(checkup, "_nvidia_driver", lambda: False)
+    monkeypatch.setattr(checkup, "nvidia_driver", lambda: False)
     found = only("onnxruntime")
     assert found.sections["onnxruntime"]["usable"] == ["CPUExecutionProvider"]
     assert "libcudnn.so.9" in found.sections["onnxruntime"]["cuda"]
     assert found.problems == [], "no GPU, no complaint"
-    monkeypatch.setattr(checkup, "_nvidia_driver", lambda: True)
+    monkeypatch.setattr(checkup, "nvidia_driver", lambda: True)
     ((what, repair),) = only("onnxruntime").problems
     assert "libcudnn.so.9" in what
     assert "onnxruntime-gpu[cuda,cudnn]" in repair
@@ -150,7 +150,7 @@ def test_cuda_that_is_only_listed(monkeypatch):
 def test_a_driver_without_a_gpu_in_torch(monkeypatch):
     import torch
 
-    monkeypatch.setattr(checkup, "_nvidia_driver", lambda: True)
+    monkeypatch.setattr(checkup, "nvidia_driver", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     ((what, _),) = only("torch").problems

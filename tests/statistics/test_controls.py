@@ -7,7 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from forensic_cli.statistics.controls import LOUD, Outside, classes, controls, warnings, zero_pixel
+from forensic_cli.engine.evaluating.controlling import LOUD, controlled
+from forensic_cli.engine.evaluating.tables import warnings
+from forensic_cli.statistics.controls import Outside, zero_pixel
 
 
 def noise(draw, count):
@@ -89,7 +91,7 @@ def shown(draw, count, sources=("a", "b", "c", "d"), **by_class):
 
 
 def by_name(images, seed=0):
-    return {row["name"]: row for row in controls(images, seed)}
+    return {row["name"]: row for row in controlled(images, seed)}
 
 
 NAMES = ["suffix", "format", "dimensions", "bytes per pixel", "JPEG tables", "all of these"]
@@ -150,9 +152,9 @@ def test_what_is_true_of_a_source_alone_is_not_learnt():
 
 def test_too_few_images_give_no_figure():
     images = shown(np.random.default_rng(0), 12, suffix=(".jpg", ".png"))
-    assert all(row["auroc"] is None and row["warning"] is None for row in controls(images))
-    assert all(row["n_real"] == 0 for row in controls([]))
-    assert json.loads(json.dumps(controls(images)))
+    assert all(row["auroc"] is None and row["warning"] is None for row in controlled(images))
+    assert all(row["n_real"] == 0 for row in controlled([]))
+    assert json.loads(json.dumps(controlled(images)))
 
 
 def test_the_curve_is_of_its_area():
@@ -163,23 +165,3 @@ def test_the_curve_is_of_its_area():
     assert (fpr[0], fpr[-1], tpr[-1]) == (0, 1, 1)
     assert np.all(np.diff(tpr) >= 0)
     assert np.trapezoid(tpr, fpr) == pytest.approx(row["auroc"], abs=0.01)
-
-
-def test_classes_in_numbers():
-    images = [
-        Outside(".jpg", 100, 50, 1000, False, "JPEG"),
-        Outside(".png", 300, 150, 90000, False, "PNG"),
-        Outside("", 512, 512, 512 * 512, True),
-    ]
-    assert classes(images) == {
-        "photographs": {
-            "n": 2,
-            "mean_width": 200,
-            "mean_height": 100,
-            "mean_bytes_per_pixel": pytest.approx((0.2 + 2) / 2),
-            "formats": {"JPEG": 0.5, "PNG": 0.5},
-        },
-        "generated": {
-            **{"n": 1, "mean_width": 512, "mean_height": 512, "mean_bytes_per_pixel": 1, "formats": {"unknown": 1}}
-        },
-    }

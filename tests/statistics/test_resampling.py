@@ -14,6 +14,14 @@ several = st.lists(st.integers(-3, 3) | st.floats(-1e6, 1e6), min_size=1, max_si
 quick = settings(max_examples=40, deadline=None)
 
 
+def joined(real, generated):
+    return np.repeat([0, 1], [len(real), len(generated)]), np.concatenate((real, generated))
+
+
+def tpr_at(real, generated, rate):
+    return np.mean(generated > ranking.threshold_at(real, rate))
+
+
 def values(found):
     return {name: one.value for name, one in found.items()}
 
@@ -27,7 +35,7 @@ def scored(scores, sources, generated=False, limit=0.0):
 @quick
 @given(several, several)
 def test_all_images_once_agree_with_scikit_learn(real, generated):
-    labels, scores = np.repeat([0, 1], [len(real), len(generated)]), np.concatenate((real, generated))
+    labels, scores = joined(real, generated)
     found = values(
         bootstrap(scored(real, ["r"] * len(real)), {"g": scored(generated, ["g"] * len(generated), True)}, draws=2)["g"]
     )
@@ -35,7 +43,7 @@ def test_all_images_once_agree_with_scikit_learn(real, generated):
     assert found["ap"] == pytest.approx(average_precision_score(labels, scores), abs=1e-12)
     assert found["right"] == pytest.approx(accuracy_score(labels, scores > 0), abs=1e-12)
     for rate in resampling.RATES:
-        assert found[f"tpr_at_fpr_{rate:g}"] == pytest.approx(ranking.tpr_at(real, generated, rate), abs=1e-12)
+        assert found[f"tpr_at_fpr_{rate:g}"] == pytest.approx(tpr_at(real, generated, rate), abs=1e-12)
 
 
 def test_a_toy_problem_to_twelve_places():
@@ -62,8 +70,8 @@ def test_a_toy_problem_to_twelve_places():
 
 def plainly(real, generated, rates):
     """What `bootstrap` measures, from functions that sort whatever they are given."""
-    found = {"auroc": ranking.auroc(real, generated), "ap": ranking.average_precision(real, generated)}
-    found |= {f"tpr_at_fpr_{rate:g}": ranking.tpr_at(real, generated, rate) for rate in rates}
+    found = {"auroc": ranking.auroc(real, generated), "ap": average_precision_score(*joined(real, generated))}
+    found |= {f"tpr_at_fpr_{rate:g}": tpr_at(real, generated, rate) for rate in rates}
     sides = scored(real, [""]).terms, scored(generated, [""], True).terms
     for name in ("right", "far"):
         found[name] = np.concatenate([side[name] for side in sides]).mean()

@@ -7,8 +7,8 @@ import numpy as np
 
 from forensic_cli.datasets.labelled import GENERATED, PHOTOGRAPH
 from forensic_cli.engine.evaluating.results import NONE, Image
-from forensic_cli.statistics.folds import folds
 from forensic_cli.statistics.ranking import threshold_at
+from forensic_cli.statistics.splitting import folds
 
 
 @dataclass(frozen=True)

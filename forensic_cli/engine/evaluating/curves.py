@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.metrics import roc_curve
 
 from forensic_cli.statistics.intervals import clopper_pearson
 
@@ -29,12 +30,8 @@ class Bin(NamedTuple):
 
 def roc(real: np.ndarray, generated: np.ndarray) -> Line:
     """x: FPR, y: TPR at every threshold that the scores offer, from (0, 0) to (1, 1); equal scores are one threshold."""
-    scores = np.concatenate((generated, real))
-    order = np.argsort(-scores, kind="stable")
-    last = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
-    found = np.cumsum(order < len(generated))[last]
-    wrong = last + 1 - found
-    return Line(np.concatenate(([0.0], wrong / len(real))), np.concatenate(([0.0], found / len(generated))))
+    labels = np.repeat([0, 1], [len(real), len(generated)])
+    return Line(*roc_curve(labels, np.concatenate((real, generated)), drop_intermediate=False)[:2])
 
 
 def thinned(line: Line, logarithmic: bool = False) -> Line:

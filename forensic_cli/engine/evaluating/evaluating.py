@@ -9,12 +9,13 @@ from forensic_cli.datasets import Dataset
 from forensic_cli.datasets.duplicates import duplicates
 from forensic_cli.datasets.labelled import HANDMADE
 from forensic_cli.engine.evaluating.comparing import comparisons, kinds
+from forensic_cli.engine.evaluating.controlling import controlled
 from forensic_cli.engine.evaluating.results import Evaluation, Image
 from forensic_cli.engine.evaluating.rows import rows
 from forensic_cli.engine.evaluating.scoring import Scored
 from forensic_cli.errors import UsageError
 from forensic_cli.records import Json, Run
-from forensic_cli.statistics.controls import Outside, controls
+from forensic_cli.statistics.controls import Outside
 from forensic_cli.statistics.matching import match
 
 _FEWEST = 10  # matched pairs
@@ -53,7 +54,7 @@ def evaluated(
     scores = {pair: column[kept] for pair, column in scored.scores().items()}
     transforms = list(dict.fromkeys(transform for _, transform in scores))
     outsides = [_of_class(scored.outsides[row], images[place]) for place, row in enumerate(kept)]
-    control = controls([one for one in outsides if one], terms.seed)
+    control = controlled([one for one in outsides if one], terms.seed)
     settings = {"draws": terms.draws, "seed": terms.seed}
     evaluation = Evaluation(
         run=run,

@@ -9,6 +9,8 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
+from scipy.special import expit
+from scipy.stats import spearmanr
 
 from forensic_cli.engine.exporting.pictures import Pictures
 from forensic_cli.errors import UsageError
@@ -98,7 +100,7 @@ def compare(
 
 def _agreement(precision: str, batch: int, old: np.ndarray, new: np.ndarray) -> Agreement:
     odds = np.abs(new - old)
-    chance = np.abs(_probability(new) - _probability(old))
+    chance = np.abs(expit(new) - expit(old))
     return Agreement(
         precision,
         batch,
@@ -111,21 +113,10 @@ def _agreement(precision: str, batch: int, old: np.ndarray, new: np.ndarray) -> 
     )
 
 
-def _probability(odds: np.ndarray) -> np.ndarray:
-    return (1 + np.tanh(odds / 2)) / 2
-
-
 def _rank_correlation(one: np.ndarray, other: np.ndarray) -> float | None:
-    first, second = _ranks(one), _ranks(other)
-    if min(np.ptp(first), np.ptp(second)) == 0:
-        return None
-    return float(np.corrcoef(np.stack([first, second])).ravel()[1])
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    """Places in the order; scores that differ by rounding alone share the middle of theirs."""
-    _, group, sizes = np.unique(values.round(_DIGITS), return_inverse=True, return_counts=True)
-    return (np.cumsum(sizes) - (sizes - 1) / 2)[group]
+    """Scores that differ by rounding alone share a rank."""
+    first, second = one.round(_DIGITS), other.round(_DIGITS)
+    return None if min(np.ptp(first), np.ptp(second)) == 0 else float(spearmanr(first, second).statistic)
 
 
 def crossings(

@@ -8,4 +8,6 @@ from forensic_cli.datasets import read_dataset
 def census(dataset: list[str]) -> None:
     """Count the photographs and the generated images of DATASET."""
     items = read_dataset(dataset).items
-    typer.echo(f"{sum(not item.generated for item in items)} photographs, {sum(item.generated for item in items)} generated")
+    typer.echo(
+        f"{sum(not item.generated for item in items)} photographs, {sum(item.generated for item in items)} generated"
+    )
