@@ -232,7 +232,7 @@ def test_completion_imports_nothing_heavy(tmp_path):
     assert not {"torch", "numpy", "forensic_detectors"} & set(done.stderr.split())
 
 
-def test_a_scan_of_statements_does_not_import_torch(photo_folder):
+def test_the_default_scan_does_not_import_torch(photo_folder):
     modules, out = loaded("scan", str(photo_folder))
     assert len(out.splitlines()) == 6
     assert not {"torch", "transformers", "c2pa", "pyarrow"} & modules
