@@ -39,10 +39,10 @@ class Candidate:
     stat: os.stat_result
 
 
-_Found = Candidate | Skipped | Failure
+_Reached = Candidate | Skipped | Failure
 
 
-def find(arguments: Iterable[str], stdin: BinaryIO | None = None) -> Iterator[_Found]:
+def find(arguments: Iterable[str], stdin: BinaryIO | None = None) -> Iterator[_Reached]:
     """Every file as it is met, in the order of the arguments; `stdin` is what `-` reads from.
 
     Nothing is raised: what cannot be reached is a Failure; special files and folders met a second time are Skipped.
@@ -64,7 +64,7 @@ def count(arguments: Iterable[str]) -> int | None:
     return total
 
 
-def _typed(argument: str) -> Iterator[_Found | Met]:
+def _typed(argument: str) -> Iterator[_Reached | Met]:
     if _is_list(argument):
         try:
             with open(argument[1:], "rb") as stream:
@@ -86,7 +86,7 @@ def _is_stream(path: str) -> bool:
     return os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path))
 
 
-def _named(path: str) -> Iterator[_Found | Met]:
+def _named(path: str) -> Iterator[_Reached | Met]:
     try:
         status = os.stat(path)
     except (OSError, ValueError) as error:
@@ -98,7 +98,7 @@ def _named(path: str) -> Iterator[_Found | Met]:
         yield _judged(path, status, named=True)
 
 
-def _listed(name: str, stream: BinaryIO | None) -> Iterator[_Found | Met]:
+def _listed(name: str, stream: BinaryIO | None) -> Iterator[_Reached | Met]:
     """What the paths in a list lead to; each is literal, neither a pattern nor another list."""
     if stream is None:
         yield Failure(name, "there is no standard input to read a list from")
@@ -133,7 +133,7 @@ def _lines(stream: BinaryIO) -> Iterator[bytes]:
     yield rest if separator == b"\0" else rest.removesuffix(b"\r")
 
 
-def _matching(pattern: str) -> Iterator[_Found | Met]:
+def _matching(pattern: str) -> Iterator[_Reached | Met]:
     fixed = _MAGIC.split(pattern, maxsplit=1)[0]
     folder, name = os.path.split(fixed)
     rest = name + pattern[len(fixed) :]
@@ -146,21 +146,21 @@ def _matching(pattern: str) -> Iterator[_Found | Met]:
         yield Failure(pattern, "no such file or folder, and as a pattern it matches nothing")
 
 
-def _is_file(found: _Found | Met) -> bool:
+def _is_file(found: _Reached | Met) -> bool:
     if isinstance(found, Met):
         with suppress(OSError):
             return found.entry.is_file()
     return isinstance(found, Candidate)
 
 
-def _examined(met: Met) -> _Found:
+def _examined(met: Met) -> _Reached:
     try:
         return _judged(met.path, met.entry.stat(), met.matched)
     except OSError as error:
         return Failure(met.path, why(error, met.path, met=True))
 
 
-def _judged(path: str, status: os.stat_result, named: bool) -> _Found:
+def _judged(path: str, status: os.stat_result, named: bool) -> _Reached:
     if stat.S_ISREG(status.st_mode):
         return Candidate(path, named, status)
     reason = f"{_KINDS.get(stat.S_IFMT(status.st_mode), 'a special file')}, not a regular file"

@@ -34,13 +34,15 @@ _ALIKE = 0.99  # share of the photographs that are not told to be unlike the oth
 
 @dataclass(frozen=True)
 class Sample:
-    """Which images a profile was made from. `short_side`: pixels, least, 1 %, median and most; empty if unknown."""
+    """Which images a profile was made from."""
 
     number: int
     left_out: int
     origin: tuple[str, ...]
     formats: Json
+    """How many there are of each."""
     short_side: tuple[float, ...]
+    """In pixels: the least, that of the smallest 1 %, the median and the most; empty if unknown."""
 
     @classmethod
     def of(cls, refs: Iterable[ImageRef], left_out: int, origin: Iterable[str]) -> "Sample":
@@ -66,28 +68,31 @@ class Sample:
 
 @dataclass(frozen=True)
 class Calibrated:
-    """One method. `weights`: SHA-256 of each, None for those that the profile lies beside.
-
-    `photographs`, `generated`: scores, ascending. `sources`: how many the photographs are from; `worth`: how many
-    independent photographs each is worth for that (statistics.clusters). `unlike`: how unlike photographs the method took
-    them for, ascending; `generated_unlike`: the generated images, in the order of their scores; None if it does not tell.
-    `thresholds` and `likelihood` are of statistics.conformal and
-    statistics.ratios; `limits` says in sentences what so few images cannot promise.
-    """
+    """What a calibration knows of one method. Earlier versions wrote no field that has a default here."""
 
     distribution: str
     version: str
     options: Json
     weights: tuple[str, ...] | None
+    """The SHA-256 of each; None for those that the profile lies beside."""
     photographs: tuple[float, ...]
+    """Their scores, ascending."""
     generated: tuple[float, ...] | None
+    """The scores of generated images, ascending."""
     thresholds: tuple[Json, ...]
+    """Those of statistics.conformal, as objects."""
     likelihood: Json | None
+    """A model of statistics.ratios, as an object."""
     limits: tuple[str, ...]
+    """What so few images cannot promise, in sentences."""
     sources: int | None = None
+    """How many sources the photographs are from."""
     worth: float = 1.0
+    """How many independent photographs each of them counts for (statistics.clusters)."""
     unlike: tuple[float, ...] | None = None
+    """How unlike a photograph each of them is in the method's eyes, ascending; None if the method does not tell."""
     generated_unlike: tuple[float, ...] | None = None
+    """The same of the generated images, in the order of their scores."""
 
     @classmethod
     def of(
@@ -115,17 +120,15 @@ class Calibrated:
             version=use.version,
             options=plain_options(use),
             weights=None if beside else digests(use),
-            photographs=tuple(map(float, scores)),
-            generated=None if generated is None else tuple(map(float, np.asarray(generated)[order])),
+            photographs=_floats(scores),
+            generated=None if generated is None else _floats(np.asarray(generated)[order]),
             thresholds=tuple(_limit(scores, rate, share) for rate in RATES),
             likelihood=likelihood,
             limits=limits(len(scores), several, share),
             sources=several,
             worth=share,
-            unlike=None if unlike is None else tuple(sorted(map(float, unlike))),
-            generated_unlike=None
-            if generated_unlike is None
-            else tuple(map(float, np.asarray(generated_unlike, float)[order])),
+            unlike=None if unlike is None else _floats(np.sort(unlike)),
+            generated_unlike=None if generated_unlike is None else _floats(np.asarray(generated_unlike)[order]),
         )
 
     def stranger(self, unlike: float | None) -> bool:
@@ -158,7 +161,7 @@ class Calibrated:
 
 @dataclass(frozen=True)
 class Profile:
-    """`methods` by name. `source`: where it was read from, for people."""
+    """A calibration: the images it was made from, and what they told of each method."""
 
     forensic: str
     made: str
@@ -169,7 +172,9 @@ class Profile:
     photographs: Sample
     generated: Sample | None
     methods: Mapping[str, Calibrated]
+    """By name."""
     source: str = ""
+    """Where it was read from, for people."""
 
     def to_json(self) -> Json:
         row = asdict(self)
@@ -180,6 +185,10 @@ class Profile:
         """Raises ReportError."""
         with atomic(path) as stream:
             stream.write(json.dumps(self.to_json(), allow_nan=False, ensure_ascii=False, indent=1).encode() + b"\n")
+
+
+def _floats(values: np.ndarray) -> tuple[float, ...]:
+    return tuple(map(float, values))
 
 
 def _limit(scores: np.ndarray, rate: float, share: float) -> Json:

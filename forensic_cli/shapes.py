@@ -8,7 +8,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-_WORDS: dict[Any, str] = {
+_KINDS: dict[Any, str] = {
     **{str: "text", int: "a whole number", float: "a number", bool: "true or false"},
     **{tuple: "a list", dict: "an object", Mapping: "an object"},
 }
@@ -54,4 +54,4 @@ def _present(kind: Any) -> Any:
 def _words(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return f"one of {', '.join(map(str, get_args(kind)))}"
-    return _WORDS.get(get_origin(kind) or kind, "an object")
+    return _KINDS.get(get_origin(kind) or kind, "an object")

@@ -23,29 +23,31 @@ _FEW = 28  # crops at the batch sizes before the last, which gets all of them
 
 @dataclass(frozen=True)
 class Agreement:
-    """Differences of one graph at one batch size, in log-odds and in probability. `rank` is Spearman's correlation of
-    the scores, None where they have no order."""
+    """How far one graph is from torch at one batch size."""
 
     precision: str
     batch: int
     crops: int
     odds_max: float
+    """The largest difference in log-odds."""
     odds_mean: float
     probability_max: float
     probability_mean: float
     rank: float | None
+    """Spearman's correlation of the scores; None where all of them are equal."""
 
 
 @dataclass(frozen=True)
 class Crossing:
-    """A threshold looked at again: the share of pictures that change sides, and the same quantile of the new scores, which
-    is moved as far as the score of the last picture above it; None where none or all of them are."""
+    """What the change of the scores does at one threshold."""
 
     precision: str
     fpr: float
     threshold: float
     changed: float
+    """The share of pictures that were below it and are above it now, or the other way round."""
     same_quantile: float | None
+    """The threshold moved as far as the lowest score above it has moved; None where no picture, or every one, is above."""
 
 
 def by_torch(module: torch.nn.Module, crops: Sequence[np.ndarray]) -> np.ndarray:
@@ -56,17 +58,18 @@ def by_torch(module: torch.nn.Module, crops: Sequence[np.ndarray]) -> np.ndarray
 
 def by_graph(graph: onnx.ModelProto, crops: Sequence[np.ndarray], batch: int) -> np.ndarray:
     """Log-odds of crops in batches of exactly `batch`: where there are too few of one size, they come again."""
-    runner = _runner(graph)
+    running = runner(graph)
     odds = np.zeros(len(crops), np.float32)
     for indices in _alike(crops):
         for start in range(0, len(indices), batch):
             some = indices[start : start + batch]
             full = np.stack([crops[index] for index in np.resize(some, batch)])
-            odds[some] = runner.run(["score"], {"crops": full})[0][: len(some)]
+            odds[some] = running.run(["score"], {"crops": full})[0][: len(some)]
     return odds
 
 
-def _runner(graph: onnx.ModelProto) -> onnxruntime.InferenceSession:
+def runner(graph: onnx.ModelProto) -> onnxruntime.InferenceSession:
+    """Runs on the CPU and says nothing. Raises UsageError."""
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 4
     settings.add_session_config_entry("session.intra_op.allow_spinning", "0")  # others may want the cores

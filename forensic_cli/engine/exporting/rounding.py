@@ -10,8 +10,9 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import helper, numpy_helper
+
+from forensic_cli.engine.exporting.parity import runner
 
 _STEPS = 127  # to either side of zero
 
@@ -50,8 +51,6 @@ def _means(graph: onnx.ModelProto, names: Sequence[str], crops: Sequence[np.ndar
     for name, output in zip(names, outputs, strict=True):
         watched.graph.node.append(helper.make_node("ReduceMean", [name, "forensic.axes"], [output], keepdims=0))
         watched.graph.output.append(helper.make_tensor_value_info(output, onnx.TensorProto.FLOAT, None))
-    settings = onnxruntime.SessionOptions()
-    settings.log_severity_level = 4
-    runner = onnxruntime.InferenceSession(watched.SerializeToString(), settings, providers=["CPUExecutionProvider"])
-    answers = [runner.run(outputs, {"crops": crop[None]}) for crop in crops]
+    running = runner(watched)
+    answers = [running.run(outputs, {"crops": crop[None]}) for crop in crops]
     return {name: np.mean([answer[place] for answer in answers], axis=0) for place, name in enumerate(names)}
