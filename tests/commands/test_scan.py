@@ -36,6 +36,8 @@ def register_detectors(register):
     register("slow", Slow)
 """
 
+LIGHT = ["-m", "provenance"]  # where the streams are the point, not what is found
+
 
 @pytest.fixture
 def pair(tiny_dinov2):
@@ -349,14 +351,18 @@ def test_a_list_on_stdin(photo_folder, tmp_path):
     names = "\0".join(str(one) for one in sorted(photo_folder.rglob("*.jpg"))[:3])
     code = "from forensic_cli.cli import main; main()"
     done = subprocess.run(
-        [sys.executable, "-c", code, "scan", "-"], input=names.encode(), capture_output=True, timeout=60, check=False
+        [sys.executable, "-c", code, "scan", "-", *LIGHT],
+        input=names.encode(),
+        capture_output=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) == 3
 
 
 def test_a_reader_who_leaves_early_is_no_error(photo_folder, start):
-    process = start("-m", "forensic_cli", "scan", photo_folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = start("-m", "forensic_cli", "scan", photo_folder, *LIGHT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdout.close()
     words = process.stderr.read()
     assert process.wait(timeout=60) == Status.DONE
@@ -401,7 +407,7 @@ def test_a_picture_of_one_row_costs_no_memory(tmp_path, pair):
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
 def test_missing_standard_streams_are_no_verdict(photo_folder, tmp_path, closed):
-    command = f"{sys.executable} -m forensic_cli scan {photo_folder} -o {tmp_path / 'r.json'} {closed}"
+    command = f"{sys.executable} -m forensic_cli scan {photo_folder} {' '.join(LIGHT)} -o {tmp_path / 'r.json'} {closed}"
     done = subprocess.run(["bash", "-c", command], check=False, capture_output=True, text=True, timeout=60)
     assert done.returncode == Status.DONE, done.stderr
     assert json.loads((tmp_path / "r.json").read_text())["summary"]["scanned"] == 6
@@ -420,7 +426,7 @@ def test_our_own_mistakes_are_no_verdict_either(photo_folder, monkeypatch, capfd
 def test_a_full_stdout_is_a_failure(photo_folder):
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "forensic_cli", "scan", str(photo_folder)],
+            [sys.executable, "-m", "forensic_cli", "scan", str(photo_folder), *LIGHT],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
@@ -433,7 +439,7 @@ def test_a_full_stdout_is_a_failure(photo_folder):
 
 
 def test_rows_come_while_the_list_is_still_written(photo_folder, start):
-    process = start("-m", "forensic_cli", "scan", "-", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = start("-m", "forensic_cli", "scan", "-", *LIGHT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     process.stdin.write(b"".join(os.fsencode(path) + b"\n" for path in sorted(photo_folder.rglob("*.jpg"))[:2]))
     process.stdin.flush()
     rows = [json.loads(process.stdout.readline()) for _ in range(2)]  # would wait for ever if rows waited for more paths
