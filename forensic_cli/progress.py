@@ -7,7 +7,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from threading import Thread
 from time import monotonic
 from types import FrameType
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_NAMED = 3  # files that are named among those left out
 _SELDOM = 20.0  # seconds between two lines about a training
 _HUNCH = 5.0  # seconds before a guess at the time left is worth showing
 
@@ -37,7 +36,7 @@ def command_line() -> str:
     return shlex.join(["forensic", *sys.argv[1:]])
 
 
-class Voice(AbstractContextManager["Voice"]):
+class Voice(Watch):
     """Speaks to the person in front of a run: above a bar on stderr while there is one, else line by line."""
 
     _bar: Progress | None = None
@@ -57,15 +56,8 @@ class Voice(AbstractContextManager["Voice"]):
         else:
             say(line)
 
-    def tell_left_out(self, left_out: Sequence[tuple[str, str]], where: str = "") -> None:
-        """The first few (path, reason), and how many more there are; `where` the rest can be read."""
-        for path, why in left_out[:_NAMED]:
-            self.say(f"left out: {path}: {why}")
-        if len(left_out) > _NAMED:
-            self.say(f"left out: {len(left_out) - _NAMED:,} more{where}")
 
-
-class Watcher(Voice, Watch):
+class Watcher(Voice):
     """A pass over images with a person in front of it.
 
     While it is entered it shows a bar where stderr is a terminal, unless `quiet`, whose total a second thread counts, and
@@ -128,6 +120,7 @@ class Steps(Voice):
     """A training, step by step; without a terminal a line every so often."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._told = 0.0
 
     def step(self, done: int, total: int, loss: float | None, waiting: float, problems: Sequence[str] = ()) -> None:

@@ -64,10 +64,10 @@ def train(
     from forensic_cli.datasets import read_dataset
     from forensic_cli.engine import devices
     from forensic_cli.engine import methods as roster
+    from forensic_cli.engine.delivering import complete, deliver
     from forensic_cli.errors import UsageError
     from forensic_cli.plugins import Plugins
     from forensic_cli.progress import command_line, main_process, steps_observer
-    from forensic_cli.training.delivering import complete, deliver
     from forensic_cli.training.division import divided, read_parts
     from forensic_cli.training.job import TrainingJob
 
@@ -107,7 +107,7 @@ def train(
             (made,) = roster.prepare([offer], {method: dict(chosen)}, job.session)
             done = complete(job, made.use)
             if not done:
-                deliver(job, made.detector, made.use)
+                deliver(job, made, watcher)
         except KeyboardInterrupt:
             watcher.say(_interrupted(output))
             return Status.INTERRUPTED

@@ -1,12 +1,14 @@
 """Who is told how a pass over images goes, and asked between batches whether it goes on."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from time import perf_counter
 from typing import get_args
 
 from forensic_cli.records import FileRecord, Label, Summary
+
+_NAMED = 3  # files that are named among those left out
 
 
 class Watch:
@@ -20,6 +22,13 @@ class Watch:
 
     def say(self, line: str) -> None:
         """A line for a person."""
+
+    def tell_left_out(self, left_out: Sequence[tuple[str, str]], where: str = "") -> None:
+        """The first few (path, reason), and how many more there are; `where` the rest can be read."""
+        for path, why in left_out[:_NAMED]:
+            self.say(f"left out: {path}: {why}")
+        if len(left_out) > _NAMED:
+            self.say(f"left out: {len(left_out) - _NAMED:,} more{where}")
 
     def count(self, **kinds: int) -> None:
         """One more file is done; `kinds` are fields of `Summary`, 1 for each that it counts as."""

@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from forensic_cli.datasets import Labelled
 from forensic_cli.profiles import counted
-from forensic_cli.training.measuring import Measured
 from forensic_cli.writing import atomic
+
+if TYPE_CHECKING:
+    from forensic_cli.engine.measuring import Measured
 
 _WEAKEST = 8
 

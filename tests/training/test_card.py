@@ -9,12 +9,12 @@ from PIL import Image
 
 from forensic_cli.datasets import Labelled
 from forensic_cli.datasets.families import family
+from forensic_cli.engine.measuring import Measured, by_generator, by_kind, table
 from forensic_cli.profiles import Calibrated
 from forensic_cli.records import MethodUse
 from forensic_cli.training.card import Card, write_card
 from forensic_cli.training.curves import draw_curves
 from forensic_cli.training.fitting import State
-from forensic_cli.training.measuring import Measured, by_generator, by_kind, table
 
 
 def some(count, source, generator="", kind="photograph", licence="CC0"):

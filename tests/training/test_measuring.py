@@ -13,9 +13,13 @@ from training_pictures import grain
 from forensic_cli import Detector, Session, profiles
 from forensic_cli.datasets import Labelled
 from forensic_cli.datasets.families import family
+from forensic_cli.engine.measuring import CONDITIONS, by_generator, by_kind, measure, table
+from forensic_cli.engine.methods import Method
+from forensic_cli.engine.watching import Watch
 from forensic_cli.errors import TrainingError
 from forensic_cli.records import MethodUse
-from forensic_cli.training.measuring import CONDITIONS, by_generator, by_kind, measure, score, table
+from forensic_cli.training.checking import scores as score
+from forensic_cli.transforms import halve, jpeg, parse
 
 
 class Grey(Detector):
@@ -37,6 +41,11 @@ class Unlike(Grey):
 
 USE = MethodUse("grey", "forensic-grey", "1.0", {}, ())
 LIMITS = {0.05: 33.5, 0.01: 40.0}
+
+
+def measured(detector, known, unseen, watch=None):
+    method = Method("grey", detector, USE, "key")
+    return measure(method, detector.session, known, unseen, watch or Watch())
 
 
 def item(path, kind="photograph", source="s", generator=""):
@@ -65,17 +74,8 @@ def test_each_image_gets_the_score_of_the_detector(tmp_path):
     for number, shape in enumerate([(32, 32), (40, 90), (100, 80), (7, 50), (200, 33)] * 7):
         Image.fromarray(grain(*shape, number)).save(tmp_path / f"{number}.png")
         items.append(item(tmp_path / f"{number}.png"))
-    found, unlike = score(Grey(), items)
-    assert unlike is None
+    found = score(Grey(), items)
     assert found == pytest.approx([np.asarray(Image.open(one.path)).mean() - 128 for one in items])
-
-
-def test_what_is_unlike_photographs_is_told_beside_the_score(tmp_path):
-    items = [grey_file(tmp_path, n, 10 * n) for n in range(5)]
-    Path(items[1].path).write_bytes(b"broken")
-    _, unlike = score(Unlike(), items)
-    assert unlike[[0, 2, 3, 4]].tolist() == [0, 20, 30, 40]
-    assert np.isnan(unlike[1])
 
 
 @pytest.mark.parametrize("number", [1, 15, 16, 17, 40])
@@ -84,31 +84,49 @@ def test_what_cannot_be_read_has_no_score_and_takes_nobody_with_it(tmp_path, num
     bad = [n for n in range(number) if n % 3 == 1]
     for n in bad:
         Path(items[n].path).write_bytes(b"broken" if n % 2 else b"")
-    found, _ = score(Grey(), items)
+    found = score(Grey(), items)
     assert np.flatnonzero(np.isnan(found)).tolist() == bad
     assert [found[n] for n in range(number) if n not in bad] == [3 * n - 128 for n in range(number) if n not in bad]
 
 
 def test_of_nothing_there_are_no_scores(tmp_path):
-    assert score(Grey(), [])[0].shape == (0,)
+    assert score(Grey(), []).shape == (0,)
     (tmp_path / "x.png").write_bytes(b"")
-    assert np.isnan(score(Grey(), [item(tmp_path / "x.png")])[0]).all()
+    assert np.isnan(score(Grey(), [item(tmp_path / "x.png")])).all()
 
 
-def test_the_conditions_are_what_they_are_called(tmp_path):
+def test_the_conditions_are_what_they_are_called():
     image = grain(120, 160, 0)
-    sizes = {name: step(image).shape for name, step in CONDITIONS.items()}
+    shown = {name: parse(one)(image, 0) for name, one in CONDITIONS.items()}
     whole = (120, 160, 3)
+    sizes = {name: one.shape for name, one in shown.items()}
     assert sizes == {"native": whole, "jpeg:90": whole, "jpeg:70": whole, "halved, jpeg:85": (60, 80, 3)}
-    assert np.array_equal(CONDITIONS["native"](image), image)
-    away = {name: np.abs(CONDITIONS[name](image).astype(int) - image).mean() for name in ("jpeg:90", "jpeg:70")}
+    assert np.array_equal(shown["native"], image)
+    assert np.array_equal(shown["jpeg:90"], jpeg(image, 90))
+    assert np.array_equal(shown["halved, jpeg:85"], jpeg(halve(image), 85))
+    away = {name: np.abs(shown[name].astype(int) - image).mean() for name in ("jpeg:90", "jpeg:70")}
     assert 0 < away["jpeg:90"] < away["jpeg:70"]
 
 
-def test_an_image_too_long_for_jpeg_has_no_score_there(tmp_path):
-    one = grey_file(tmp_path, 0, 50, size=(66_000, 1))
-    assert score(Grey(), [one])[0][0] == pytest.approx(50 - 128)
-    assert np.isnan(score(Grey(), [one], CONDITIONS["jpeg:90"])[0][0])
+class Told(Watch):
+    def __init__(self):
+        super().__init__()
+        self.lines = []
+
+    def say(self, line):
+        self.lines.append(line)
+
+
+def test_what_has_no_score_is_told_and_counts_nowhere(tmp_path, unseen):
+    long = grey_file(tmp_path, 900, 50, size=(66_000, 1))  # too long for JPEG
+    broken = grey_file(tmp_path, 901, 50)
+    Path(broken.path).write_bytes(b"broken")
+    watch = Told()
+    found = measured(Grey(), unseen, [*unseen, long, broken], watch)
+    assert [found.conditions[name]["n_real"] for name in ("native", "jpeg:90")] == [121, 120]
+    assert [one.path for one in found.items] == [one.path for one in (*unseen, long)]
+    assert any(broken.path in line for line in watch.lines)
+    assert any(f"{long.path} [grey, jpeg:90]" in line for line in watch.lines)
 
 
 def classes(items, scores):
@@ -118,7 +136,7 @@ def classes(items, scores):
 
 
 def test_the_table_agrees_with_scikit_learn_and_leaves_out_what_was_made_by_hand(unseen):
-    scores, _ = score(Grey(), unseen)
+    scores = score(Grey(), unseen)
     scores[[3, 130]] = np.nan
     limits = {0.05: float(np.sort(scores[:120][np.isfinite(scores[:120])])[-6]), 0.5: 0.0}
     found = table(unseen, scores, scores, limits)
@@ -136,7 +154,7 @@ def test_the_table_agrees_with_scikit_learn_and_leaves_out_what_was_made_by_hand
 
 
 def test_each_generator_against_all_photographs(unseen):
-    scores, _ = score(Grey(), unseen)
+    scores = score(Grey(), unseen)
     few = [n for n in range(120, 180) if unseen[n].generator == "g3"][4:]  # leave it four images
     items = [one for n, one in enumerate(unseen) if n not in few]
     scores = np.delete(scores, few)
@@ -185,9 +203,9 @@ def test_each_kind_of_picture_that_is_not_generated():
 def test_everything_that_is_measured(tmp_path, unseen):
     known = [grey_file(tmp_path, 400 + n, 5, suffix="jpg", source="k") for n in range(40)]
     known += [grey_file(tmp_path, 500 + n, 5, kind="generated", source="k2", generator="k2") for n in range(40)]
-    found = measure(Unlike(), USE, known, unseen)
+    found = measured(Unlike(), known, unseen)
     assert list(found.conditions) == list(CONDITIONS)
-    scores, _ = score(Grey(), unseen)
+    scores = score(Grey(), unseen)
     assert np.array_equal(found.scores, scores)
     limits = found.calibrated.verdict_thresholds
     assert list(limits) == [0.05, 0.1]  # 120 photographs cannot show 1 %
@@ -216,15 +234,15 @@ def test_the_control_sees_the_outside_of_the_files(tmp_path):
 
     known, unseen = some(0), some(100)
     Path(known[0].path).write_bytes(b"")
-    found = measure(Grey(), USE, known, unseen)
+    found = measured(Grey(), known, unseen)
     assert found.conditions["native"]["auroc"] == 0.5
     assert found.zero_pixel == 1.0
-    assert measure(Grey(), USE, known[:30], unseen).zero_pixel is None
+    assert measured(Grey(), known[:30], unseen).zero_pixel is None
 
 
 def test_the_scores_of_photographs_are_kept_for_calibration(unseen, tmp_path):
-    scores, _ = score(Grey(), unseen)
-    measure(Unlike(), USE, unseen, unseen).profile("grey", "forensic train grey", 7).write(tmp_path / "calibration.json")
+    scores = score(Grey(), unseen)
+    measured(Unlike(), unseen, unseen).profile("grey", "forensic train grey", 7).write(tmp_path / "calibration.json")
     found = profiles.read(tmp_path / "calibration.json")
     assert list(found.methods["grey"].photographs) == sorted(round(float(one), 4) for one in scores[:120])
     assert found.photographs.origin == tuple(f"camera {n}" for n in range(6))
@@ -240,7 +258,7 @@ def test_where_a_class_cannot_be_read_nothing_is_measured(tmp_path, lost, words)
         if one.generated == lost:
             Path(one.path).write_bytes(b"broken")
     with pytest.raises(TrainingError) as caught:
-        measure(Grey(), USE, items, items)
+        measured(Grey(), items, items)
     assert str(caught.value) == f"none of the {words} held out could be read and scored, so nothing can be measured"
 
 
@@ -251,4 +269,4 @@ class Nan(Grey):
 
 def test_a_detector_without_numbers_is_not_measured(unseen):
     with pytest.raises(TrainingError, match="nothing can be measured"):
-        measure(Nan(), USE, unseen, unseen)
+        measured(Nan(), unseen, unseen)

@@ -31,13 +31,14 @@ if TYPE_CHECKING:
 class Scored:
     """What has been scored so far. `columns`: by (method, transform), one number per image, NaN where there is none.
 
-    `outsides`: what the headers tell, one per image.
+    `outsides`: what the headers tell, one per image. `unlike`: like `columns`, how unlike a photograph each is.
     """
 
     images: list[Image] = field(default_factory=list)
     outsides: list[Outside] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)
     columns: dict[tuple[str, str], array[float]] = field(default_factory=dict)
+    unlike: dict[tuple[str, str], array[float]] = field(default_factory=dict)
 
     def scores(self) -> dict[tuple[str, str], np.ndarray]:
         return {pair: np.asarray(column, float) for pair, column in self.columns.items()}
@@ -52,7 +53,7 @@ def score(items: Sequence[Labelled], ready: Ready, watch: Watch) -> Scored:
     files, scored = _Files(by_path), Scored()
     able = [method.name for method in ready.methods if not method.error]
     for pair in [(method, name) for name in (NONE, *(one.name for one in ready.transforms)) for method in able]:
-        scored.columns[pair] = array("d")
+        scored.columns[pair], scored.unlike[pair] = array("d"), array("d")
     for one in examined(
         _candidates(items),
         ready,
@@ -135,8 +136,9 @@ def _take(scored: Scored, item: Labelled, one: Examined, ready: Ready, files: _F
 
 
 def _put(scored: Scored, pair: tuple[str, str], finding: Finding | None, path: str) -> None:
-    value = finding.score if finding else None
+    value, unlike = (finding.score, finding.unlike) if finding else (None, None)
     scored.columns[pair].append(float("nan") if value is None else value)
+    scored.unlike[pair].append(float("nan") if unlike is None else unlike)
     if value is None:
         why = (finding.error if finding else None) or "no score"
         scored.left_out.append((f"{path} [{', '.join(pair)}]", why))

@@ -24,11 +24,11 @@ from forensic_cli.features.architectures import make
 from forensic_cli.features.networks import GRAPH, Network, scored
 from forensic_cli.features.torch_network import Scorer, TorchNetwork
 from forensic_cli.statistics.ranking import auroc
+from forensic_cli.training import checking
 from forensic_cli.training.curves import draw_curves
 from forensic_cli.training.feeding import Crops, Steps
 from forensic_cli.training.fitting import Check, Fitting, Plan, checkpoint
 from forensic_cli.training.job import CHECKPOINT, RECORD, TrainingJob
-from forensic_cli.training.measuring import score
 from forensic_cli.training.sampling import Sampler
 from forensic_cli.writing import atomic
 from forensic_detectors.commfor import building
@@ -165,7 +165,7 @@ def _check(job: TrainingJob, classifier: Classifier, unseen: Sequence[Labelled])
     def check(net: nn.Module) -> dict[str, float]:
         was = [one.requires_grad for one in net.parameters()]
         network = TorchNetwork(net, classifier, job.session)  # type: ignore[arg-type]
-        scores, _ = score(_Now(job.session, network), some)
+        scores = checking.scores(_Now(job.session, network), some)
         for one, wanted in zip(net.parameters(), was, strict=True):
             one.requires_grad_(wanted)
         fine = np.isfinite(scores)

@@ -7,14 +7,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from forensic_cli.detector import Detector
+from forensic_cli.engine.measuring import Measured, measure
+from forensic_cli.engine.methods import Method
+from forensic_cli.engine.watching import Watch
 from forensic_cli.errors import TrainingError
 from forensic_cli.profiles import CALIBRATION, USUAL
 from forensic_cli.records import MethodUse
 from forensic_cli.training.card import Card, write_card
 from forensic_cli.training.families import draw_families
 from forensic_cli.training.job import RECORD, TrainingJob
-from forensic_cli.training.measuring import Measured, measure
 from forensic_cli.writing import atomic
 
 METRICS, CARD, FAMILIES = "metrics.json", "README.md", "families.png"
@@ -29,8 +30,8 @@ def complete(job: TrainingJob, use: MethodUse) -> bool:
     return isinstance(kept, dict) and kept.get("of") == _identity(job, use) and (job.folder / CARD).is_file()
 
 
-def deliver(job: TrainingJob, detector: Detector, use: MethodUse) -> None:
-    """Measure `detector`, which runs what was trained, and write metrics.json, calibration.json, a picture and the card.
+def deliver(job: TrainingJob, method: Method, watch: Watch) -> None:
+    """Measure `method`, which runs what was trained, and write metrics.json, calibration.json, a picture and the card.
 
     Raises TrainingError where nothing can be measured, or the trainer left no record.
     """
@@ -42,12 +43,12 @@ def deliver(job: TrainingJob, detector: Detector, use: MethodUse) -> None:
     measured: Measured | None = None
     if division.unseen:
         job.say(f"measures {len(division.unseen):,} held-out images as they are and after re-encoding")
-        measured = measure(detector, use, division.known, division.unseen)
+        measured = measure(method, job.session, division.known, division.unseen, watch)
         _draw(measured, job.folder / FAMILIES)
         profile = measured.profile(job.method, str(record.get("command", job.command)), job.session.seed)
         profile.write(job.folder / CALIBRATION)
     write_card(job.folder / CARD, Card(record, division.known, division.unseen, measured))
-    figures = {**(measured.to_json() if measured else {}), "of": _identity(job, use)}
+    figures = {**(measured.to_json() if measured else {}), "of": _identity(job, method.use)}
     with atomic(job.folder / METRICS) as stream:
         stream.write(json.dumps(figures, indent=1, allow_nan=False).encode() + b"\n")
 
