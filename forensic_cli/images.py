@@ -59,17 +59,16 @@ _DAMAGE = ("remature end", "bad Huffman code", "bad arithmetic code", "instead o
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of its image. Width and height are as shown, upright.
-
-    `mode` is Pillow's word for the pixels in the file; `orientation` is the EXIF number that is still to be applied
-    after decoding (1: none).
-    """
+    """What a file says of its image."""
 
     format: str
     width: int
+    """In pixels, of the upright image; the height too."""
     height: int
     mode: str
+    """Pillow's word for the pixels in the file."""
     orientation: int
+    """The EXIF number that is still to be applied after decoding (1: none)."""
 
 
 def read(path: str) -> tuple[bytes, os.stat_result]:

@@ -32,10 +32,11 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A regular file to look at. `named`: typed, listed or matched by a typed pattern, not met inside a folder."""
+    """A regular file to look at."""
 
     path: str
     named: bool
+    """Typed, listed or matched by a typed pattern; not met inside a folder."""
     stat: os.stat_result
 
 
