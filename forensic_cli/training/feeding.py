@@ -2,7 +2,7 @@
 
 import warnings
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -33,30 +33,48 @@ class Crops:
     repeats: int
 
 
+Target = Callable[[Labelled, np.ndarray], float | Sequence[float] | np.ndarray]
+"""What is to be learnt of an image and its crop (size, size, 3): a number, or always the same count of them."""
+
+
+def generated(item: Labelled, crop: np.ndarray) -> float:
+    """1 for what is generated, 0 for all else."""
+    return float(item.generated)
+
+
 @dataclass(frozen=True)
 class Drawn:
-    """One batch: uint8 crops (B, size, size, 3), labels (B,) with 1 = generated, and what could not be read.
+    """One batch: uint8 crops (B, size, size, 3), what is to be learnt of them, and what could not be read.
 
-    `failure`: why there is no batch; a worker process that raised could only send its traceback along.
+    `targets`: float32 (B,) or (B, K). `failure`: why there is no batch; a worker process that raised could only send its
+    traceback along.
     """
 
     crops: torch.Tensor
-    labels: torch.Tensor
+    targets: torch.Tensor
     problems: tuple[str, ...] = ()
     failure: str = ""
 
 
-class Steps(Dataset[Drawn]):
-    """The batch of each step. Of several processes each makes its own share (`rank` of `world`)."""
+class Batches(Dataset[Drawn]):
+    """The batch of each step, its targets by `target`. Of several processes each makes its share (`rank` of `world`)."""
 
     def __init__(
-        self, items: Sequence[Labelled], sampler: Sampler, crops: Crops, seed: int, rank: int = 0, world: int = 1
+        self,
+        items: Sequence[Labelled],
+        sampler: Sampler,
+        crops: Crops,
+        seed: int,
+        rank: int = 0,
+        world: int = 1,
+        target: Target = generated,
     ) -> None:
         self._items = items
         self._sampler = sampler
         self._crops = crops
         self._seed = seed
         self._rank, self._world = rank, world
+        self._target = target
         self._decoded: OrderedDict[int, np.ndarray] = OrderedDict()
         self._held = 0
         self._broken: dict[int, str] = {}
@@ -71,9 +89,9 @@ class Steps(Dataset[Drawn]):
         known = set(self._broken)
         drawn = list(enumerate(self._sampler.batch(step)))[self._rank :: self._world]
         made = [self._make(step, place, index) for place, index in drawn]
-        labels = torch.tensor([float(self._items[index].generated) for _, index in made])
+        targets = np.asarray([self._target(self._items[index], pixels) for pixels, index in made], np.float32)
         problems = tuple(words for index, words in self._broken.items() if index not in known)
-        return Drawn(torch.from_numpy(np.stack([pixels for pixels, _ in made])), labels, problems)
+        return Drawn(torch.from_numpy(np.stack([pixels for pixels, _ in made])), torch.from_numpy(targets), problems)
 
     def _make(self, step: int, place: int, index: int) -> tuple[np.ndarray, int]:
         """The crop, and which item it shows: another of the same class where this one cannot be read."""
@@ -113,10 +131,10 @@ class Feed:
     What cannot be read is told once, whichever of the workers met it. Raises TrainingError where no batch can be made.
     """
 
-    def __init__(self, steps: Steps, start: int, end: int, workers: int) -> None:
+    def __init__(self, batches: Dataset[Drawn], start: int, end: int, workers: int) -> None:
         with _as_asked():
             self._loader = DataLoader(
-                steps,
+                batches,
                 batch_size=None,
                 sampler=range(start, end),
                 num_workers=workers,

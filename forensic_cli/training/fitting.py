@@ -11,9 +11,10 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from torch import nn
+from torch.utils.data import Dataset
 
 from forensic_cli.errors import TrainingError
-from forensic_cli.training.feeding import Feed, Steps
+from forensic_cli.training.feeding import Drawn, Feed
 from forensic_cli.training.job import CHECKPOINT, Watch
 from forensic_cli.writing import atomic
 
@@ -25,7 +26,7 @@ class Plan:
     """How to optimise.
 
     `warmup` is a share of the steps; `floor` the last learning rate over the highest; `average` the decay of the averaged
-    weights per step (0: none); `smoothing` of the labels; `clip` the largest norm of the gradient; `precision` a word of
+    weights per step (0: none); `clip` the largest norm of the gradient; `precision` a word of
     accelerate's ("no", "fp16", "bf16"); `keep_every` the steps between two checkpoints, which are never more than five
     minutes apart. `members`: so many trainings of `steps` each, one after the other, all from the same start and none with
     the batches of another; the result is the mean of their averaged weights.
@@ -37,7 +38,6 @@ class Plan:
     warmup: float
     floor: float
     average: float
-    smoothing: float
     clip: float
     precision: str = "no"
     keep_every: int = 100
@@ -63,6 +63,9 @@ class State:
     seconds: float = 0.0
     waited: float = 0.0
 
+
+Loss = Callable[[Any, torch.Tensor], torch.Tensor]
+"""From what the network answers to a batch of crops, and the targets of that batch, to one number to be made small."""
 
 Check = Callable[[nn.Module], dict[str, float]]
 """Measures the averaged network on images held out; empty where it cannot."""
@@ -92,14 +95,25 @@ def checkpoint(file: Path, identity: str) -> dict[str, Any] | None:
 
 
 class Fitting:
-    """One network being trained on one set of batches. `identity` names all that a checkpoint must agree with."""
+    """One network being trained to make `loss` small on the batch of each step.
+
+    `identity` names all that a checkpoint must agree with.
+    """
 
     def __init__(
-        self, net: nn.Module, plan: Plan, steps: Steps, seed: int, folder: Path, identity: str, device: str
+        self,
+        net: nn.Module,
+        loss: Loss,
+        plan: Plan,
+        batches: Dataset[Drawn],
+        seed: int,
+        folder: Path,
+        identity: str,
+        device: str,
     ) -> None:
         self.state = State()
         self._last: tuple[int, float] = (0, perf_counter())  # the step of the last checkpoint, and when it was written
-        self._plan, self._steps, self._seed = plan, steps, seed
+        self._loss, self._plan, self._batches, self._seed = loss, plan, batches, seed
         self._file, self._identity = folder / CHECKPOINT, identity
         self._accelerator = Accelerator(mixed_precision=plan.precision, cpu=device == "cpu")
         if plan.precision == "fp16" and self._accelerator.scaler is None:  # it would train in float32 without a word
@@ -139,12 +153,12 @@ class Fitting:
     def run(self, workers: int, watch: Watch, check: Check | None = None, check_every: int = 0) -> nn.Module:
         """Train to the end and return the averaged network. Raises TrainingError if the loss is no longer a number."""
         plan, state = self._plan, self.state
-        feed = Feed(self._steps, state.step, plan.total, workers)
+        feed = Feed(self._batches, state.step, plan.total, workers)
         before, began = (state.seconds, state.waited), perf_counter()
         for drawn in feed:
             if state.step and state.step % plan.steps == 0:
                 self._again()
-            loss = self._step(drawn.crops, drawn.labels)
+            loss = self._step(drawn.crops, drawn.targets)
             if not math.isfinite(loss):
                 raise TrainingError(
                     f"the loss is {loss} at step {state.step + 1}: try a lower learning rate; {self._kept()}"
@@ -189,17 +203,15 @@ class Fitting:
         last = self._last[0]
         return f"the last checkpoint is of step {last}" if last else "there is no checkpoint yet"
 
-    def _step(self, crops: torch.Tensor, labels: torch.Tensor) -> float:
+    def _step(self, crops: torch.Tensor, targets: torch.Tensor) -> float:
         plan, accelerator = self._plan, self._accelerator
         # What the network drops depends on the step alone.
         torch.manual_seed((self._seed * 1_000_003 + self.state.step) % (1 << 63))
         for group in self._optimizer.param_groups:
             group["lr"] = plan.lr * learning_rate(self.state.step, plan)
         self._model.train()
-        target = labels.to(accelerator.device) * (1 - plan.smoothing) + plan.smoothing / 2
         with accelerator.autocast():
-            odds = self._model(crops.to(accelerator.device))[0]
-            loss = nn.functional.binary_cross_entropy_with_logits(odds.float(), target)
+            loss = self._loss(self._model(crops.to(accelerator.device)), targets.to(accelerator.device))
         self._optimizer.zero_grad()
         accelerator.backward(loss)
         if plan.clip:

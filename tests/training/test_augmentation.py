@@ -16,7 +16,7 @@ from training_pictures import grain, labelled
 
 from forensic_cli.training import augmentation
 from forensic_cli.training.augmentation import crop, paper, wild
-from forensic_cli.training.feeding import Crops, Steps
+from forensic_cli.training.feeding import Batches, Crops
 from forensic_cli.training.sampling import Sampler
 from loops import each
 
@@ -81,8 +81,8 @@ def test_the_crop_is_made_without_knowing_the_label(tmp_path, way):
     assert set(inspect.signature(crop).parameters) == {"image", "size", "view", "augment", "seed", "repeats"}
     first = labelled(tmp_path, 1)[0].path
     items = [replace(item, path=first) for item in labelled(tmp_path, 3)]
-    one, other = (Steps(items, Sampler(items, 8, seed), Crops(32, *way, 2), 0) for seed in (1, 2))
-    assert any(not torch.equal(one[step].labels, other[step].labels) for step in range(4))
+    one, other = (Batches(items, Sampler(items, 8, seed), Crops(32, *way, 2), 0) for seed in (1, 2))
+    assert any(not torch.equal(one[step].targets, other[step].targets) for step in range(4))
     assert all(torch.equal(one[step].crops, other[step].crops) for step in range(4))
 
 

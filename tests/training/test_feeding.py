@@ -17,28 +17,28 @@ from training_pictures import grain, labelled
 from forensic_cli.errors import TrainingError
 from forensic_cli.training import feeding
 from forensic_cli.training.augmentation import crop
-from forensic_cli.training.feeding import Crops, Feed, Steps
+from forensic_cli.training.feeding import Batches, Crops, Feed
 from forensic_cli.training.sampling import Sampler
 
 HOW = Crops(32, "native", "wild", 2)
 
 
 def steps(items, batch=6, seed=3, **share):
-    return Steps(items, Sampler(items, batch, seed), HOW, seed, **share)
+    return Batches(items, Sampler(items, batch, seed), HOW, seed, **share)
 
 
 def same(one, other):
-    return torch.equal(one.crops, other.crops) and torch.equal(one.labels, other.labels)
+    return torch.equal(one.crops, other.crops) and torch.equal(one.targets, other.targets)
 
 
 def test_a_batch_holds_crops_and_labels_in_the_samplers_order(tmp_path):
     items = labelled(tmp_path)
     sampler = Sampler(items, 6, 3)
     for step in range(4):
-        drawn = Steps(items, sampler, HOW, 3)[step]
+        drawn = Batches(items, sampler, HOW, 3)[step]
         assert (drawn.crops.shape, drawn.crops.dtype) == ((6, 32, 32, 3), torch.uint8)
-        assert drawn.labels.tolist() == [float(items[index].generated) for index in sampler.batch(step)]
-        assert sum(drawn.labels) == 3
+        assert drawn.targets.tolist() == [float(items[index].generated) for index in sampler.batch(step)]
+        assert sum(drawn.targets) == 3
         assert drawn.problems == ()
 
 
@@ -52,7 +52,7 @@ def test_each_crop_is_one_of_its_own_image(tmp_path, monkeypatch):
 
     monkeypatch.setattr(feeding, "crop", watched)
     sampler = Sampler(items, 6, 3)
-    drawn = Steps(items, sampler, HOW, 3)[7]
+    drawn = Batches(items, sampler, HOW, 3)[7]
     files = [np.asarray(Image.open(items[index].path)) for index in sampler.batch(7)]
     assert [pixels for pixels, _ in seen] == [one.tobytes() for one in files]
     for (_, how), pixels, made in zip(seen, files, drawn.crops, strict=True):
@@ -78,10 +78,10 @@ def test_several_processes_share_a_batch(tmp_path):
     items = labelled(tmp_path)
     whole = steps(items)[2]
     parts = [steps(items, rank=rank, world=3)[2] for rank in range(3)]
-    assert [len(part.labels) for part in parts] == [2, 2, 2]
+    assert [len(part.targets) for part in parts] == [2, 2, 2]
     for rank, part in enumerate(parts):
         assert torch.equal(part.crops, whole.crops[rank::3])
-        assert torch.equal(part.labels, whole.labels[rank::3])
+        assert torch.equal(part.targets, whole.targets[rank::3])
 
 
 BROKEN = {
@@ -116,7 +116,7 @@ def test_a_corrupt_image_is_replaced_by_one_of_its_class_and_named_once(tmp_path
     assert "\n" not in problems[0]
     sampler = Sampler(items, 6, 3)
     expected = [[float(items[index].generated) for index in sampler.batch(step)] for step in range(30)]
-    assert [one.labels.tolist() for one in drawn] == expected
+    assert [one.targets.tolist() for one in drawn] == expected
     assert all(one.crops.shape == (6, 32, 32, 3) for one in drawn)
 
 
@@ -135,7 +135,7 @@ def test_others_of_the_class_are_all_used_in_its_place(tmp_path):
         Image.new("RGB", (40, 40), (20 * number + 10,) * 3).save(item.path)
     broken(items, 3, "text")
     how = Crops(32, "native", "none", 2)
-    made = Steps(items, Sampler(items, 8, 0), how, 0)
+    made = Batches(items, Sampler(items, 8, 0), how, 0)
     sampler = Sampler(items, 8, 0)
     instead = set()
     for step in range(60):
@@ -161,7 +161,7 @@ def test_a_class_of_which_nothing_can_be_read_is_one_line(tmp_path, workers):
     assert any(items[number].path in line for number in (1, 3, 5))
 
 
-class Killed(Steps):
+class Killed(Batches):
     """A worker that the system ends, as it does where memory runs out."""
 
     def __getitem__(self, step):
@@ -220,9 +220,9 @@ def test_pictures_on_their_side_and_grey_ones_come_upright_and_in_colour(tmp_pat
     Image.fromarray(pixels).save(items[0].path, exif=exif)
     Image.fromarray(pixels[..., 0]).save(items[1].path)
     how = Crops(40, "native", "none", 2)
-    drawn = Steps(items, Sampler(items, 8, 0), how, 0)[0]
+    drawn = Batches(items, Sampler(items, 8, 0), how, 0)[0]
     turned, grey = np.rot90(pixels, -1), np.repeat(pixels[..., :1], 3, axis=2)
-    for label, made in zip(drawn.labels, drawn.crops.numpy(), strict=True):
+    for label, made in zip(drawn.targets, drawn.crops.numpy(), strict=True):
         whole = grey if label else turned
         windows = [whole[t : t + 40, x : x + 40] for t in range(whole.shape[0] - 39) for x in range(whole.shape[1] - 39)]
         assert any(np.array_equal(made, window) for window in windows)
@@ -244,6 +244,6 @@ def test_items_of_a_table_are_read_from_it(tmp_path):
     file = tmp_path / "images.parquet"
     pq.write_table(pa.table({"image": [{"bytes": stream.getvalue(), "path": "x.png"}], "label": [1]}), file)
     items = [replace(item, path=f"{file}#0", row=0) if item.generated else item for item in items]
-    drawn = Steps(items, Sampler(items, 4, 0), Crops(32, "native", "none", 2), 0)[0]
-    for label, made in zip(drawn.labels, drawn.crops, strict=True):
+    drawn = Batches(items, Sampler(items, 4, 0), Crops(32, "native", "none", 2), 0)[0]
+    for label, made in zip(drawn.targets, drawn.crops, strict=True):
         assert (made == torch.tensor([1, 2, 3])).all() == bool(label)

@@ -20,11 +20,13 @@ from training_pictures import Small, labelled
 from forensic_cli.classifier import Classifier, Look
 from forensic_cli.errors import TrainingError
 from forensic_cli.features.torch_network import Scorer
-from forensic_cli.training.feeding import Crops, Steps
+from forensic_cli.training.feeding import Batches, Crops
 from forensic_cli.training.fitting import Fitting, Plan, learning_rate
 from forensic_cli.training.sampling import Sampler
+from forensic_detectors.commfor.training import entropy
 
-PLAN = Plan(steps=12, lr=0.02, weight_decay=0.1, warmup=0.25, floor=0.1, average=0.8, smoothing=0.1, clip=0.5, keep_every=5)
+PLAN = Plan(steps=12, lr=0.02, weight_decay=0.1, warmup=0.25, floor=0.1, average=0.8, clip=0.5, keep_every=5)
+SMOOTHING = 0.1
 
 
 pytestmark = pytest.mark.usefixtures("own_accelerator")
@@ -37,12 +39,12 @@ def data(tmp_path_factory):
 
 def batches(data, seed=3):
     items = labelled(data, count=4)
-    return Steps(items, Sampler(items, 6, seed), Crops(24, "native", "wild", 2), seed)
+    return Batches(items, Sampler(items, 6, seed), Crops(24, "native", "wild", 2), seed)
 
 
 def made(data, folder, plan=PLAN, identity="a", net=None, seed=3):
     net = net or Scorer(Small(), Classifier("small", Look(24)))
-    return Fitting(net, plan, batches(data, seed), seed, folder, identity, "cpu")
+    return Fitting(net, entropy(SMOOTHING), plan, batches(data, seed), seed, folder, identity, "cpu")
 
 
 def silent(*_):
@@ -99,7 +101,7 @@ def plainly(data, plan, seed=3):
         for group in optimizer.param_groups:
             group["lr"] = plan.lr * learning_rate(step, plan)
         optimizer.zero_grad()
-        target = torch.where(drawn.labels == 1, 1 - plan.smoothing / 2, plan.smoothing / 2)
+        target = torch.where(drawn.targets == 1, 1 - SMOOTHING / 2, SMOOTHING / 2)
         odds = net.train()(drawn.crops)[0]
         chances = torch.sigmoid(odds)
         loss = -(target * chances.log() + (1 - target) * (1 - chances).log()).mean()
@@ -118,7 +120,7 @@ def plainly(data, plan, seed=3):
 
 @pytest.mark.parametrize(
     "plan",
-    [PLAN, replace(PLAN, average=0.0, smoothing=0.0, clip=0.0), replace(PLAN, clip=1e-3, steps=6)],
+    [PLAN, replace(PLAN, average=0.0, clip=0.0), replace(PLAN, clip=1e-3, steps=6)],
     ids=["all", "bare", "clip"],
 )
 def test_it_is_adamw_on_smoothed_labels_with_averaged_weights(data, tmp_path, plan):
@@ -142,9 +144,45 @@ def test_it_is_adamw_on_smoothed_labels_with_averaged_weights(data, tmp_path, pl
     assert [row[1:] for row in fitting.state.losses] == [pytest.approx(row[1:], rel=1e-3) for row in kept]
 
 
+class Two(nn.Module):
+    """Log-odds of "generated", and how bright the crop is."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer = nn.Linear(6, 2)
+
+    def forward(self, crops):
+        pixels = crops.float() / 255
+        return self.layer(torch.cat([pixels.mean((1, 2)), pixels.std((1, 2))], 1))
+
+
+def test_loss_and_targets_are_the_trainers(data, tmp_path):
+    """Cross-entropy and a regression on what the crop itself tells, together."""
+
+    def loss(outputs, targets):
+        entropy = nn.functional.binary_cross_entropy_with_logits(outputs[:, 0], targets[:, 0])
+        return entropy + nn.functional.mse_loss(outputs[:, 1], targets[:, 1])
+
+    def target(item, crop):
+        return item.generated, crop.mean() / 255
+
+    items = labelled(data, count=4)
+    batches = Batches(items, Sampler(items, 6, 3), Crops(24, "native", "wild", 2), 3, target=target)
+    assert batches[0].targets.shape == (6, 2)
+    assert torch.allclose(batches[0].targets[:, 1], batches[0].crops.float().mean((1, 2, 3)) / 255, rtol=1e-4)
+    net, seen = Two(), []
+    plan = replace(PLAN, steps=150, lr=0.05, weight_decay=0.0, clip=0.0, average=0.0, keep_every=1000)
+    Fitting(net, loss, plan, batches, 3, tmp_path, "a", "cpu").run(0, lambda *told: seen.append(told[2]))
+    drawn = batches[1000]
+    error = (net(drawn.crops)[:, 1] - drawn.targets[:, 1]).abs().mean()
+    assert error < 0.1 * drawn.targets[:, 1].mean()
+    assert seen[-1] < seen[0]
+
+
 def test_a_network_learns(data, tmp_path):
     """Smooth against noisy pictures: a hundred steps tell them apart."""
-    plan = replace(PLAN, steps=100, weight_decay=0.0, smoothing=0.0, clip=1.0, keep_every=1000)
+    plan = replace(PLAN, steps=100, weight_decay=0.0, clip=1.0, keep_every=1000)
     seen = []
     made(data, tmp_path, plan).run(0, lambda *told: seen.append(told[2]))
     assert seen[0] == pytest.approx(math.log(2), abs=0.3)
@@ -355,11 +393,11 @@ def test_measuring_on_the_way_changes_nothing(data, tmp_path):
 
 def test_problems_are_told_to_whoever_watches(tmp_path):
     fitting = made(tmp_path / "own", tmp_path)
-    Path(fitting._steps._items[0].path).write_bytes(b"broken")
+    Path(fitting._batches._items[0].path).write_bytes(b"broken")
     told = []
     fitting.run(0, lambda *one: told.extend(one[4]))
     assert len(told) == 1
-    assert told[0].startswith(fitting._steps._items[0].path)
+    assert told[0].startswith(fitting._batches._items[0].path)
 
 
 def test_the_share_of_waiting_lies_between_none_and_all(data, tmp_path):

@@ -26,8 +26,8 @@ from forensic_cli.features.torch_network import Scorer, TorchNetwork
 from forensic_cli.statistics.ranking import auroc
 from forensic_cli.training import checking
 from forensic_cli.training.curves import draw_curves
-from forensic_cli.training.feeding import Crops, Steps
-from forensic_cli.training.fitting import Check, Fitting, Plan, checkpoint
+from forensic_cli.training.feeding import Batches, Crops
+from forensic_cli.training.fitting import Check, Fitting, Loss, Plan, checkpoint
 from forensic_cli.training.job import CHECKPOINT, RECORD, TrainingJob
 from forensic_cli.training.sampling import Sampler
 from forensic_cli.writing import atomic
@@ -140,7 +140,6 @@ def _fitting(job: TrainingJob, recipe: Recipe, scorer: Scorer, known: Sequence[L
         warmup=recipe.warmup,
         floor=recipe.floor,
         average=recipe.average,
-        smoothing=recipe.smoothing,
         clip=recipe.clip,
         precision=_PRECISION[job.session.dtype],
         members=recipe.members,
@@ -149,8 +148,20 @@ def _fitting(job: TrainingJob, recipe: Recipe, scorer: Scorer, known: Sequence[L
     sampler = Sampler(known, recipe.batch, seed, weights=weights)
     crops = Crops(recipe.size, recipe.view, recipe.augment, recipe.repeats)
     several = PartialState(cpu=job.session.device == "cpu")
-    steps = Steps(known, sampler, crops, seed, several.process_index, several.num_processes)
-    return Fitting(scorer, plan, steps, seed, job.folder, _identity(job, recipe), job.session.device)
+    batches = Batches(known, sampler, crops, seed, several.process_index, several.num_processes)
+    return Fitting(
+        scorer, entropy(recipe.smoothing), plan, batches, seed, job.folder, _identity(job, recipe), job.session.device
+    )
+
+
+def entropy(smoothing: float) -> Loss:
+    """Cross-entropy of log-odds, the labels drawn that far towards one half."""
+
+    def loss(outputs: tuple[torch.Tensor, ...], targets: torch.Tensor) -> torch.Tensor:
+        target = targets * (1 - smoothing) + smoothing / 2
+        return nn.functional.binary_cross_entropy_with_logits(outputs[0].float(), target)
+
+    return loss
 
 
 def _check(job: TrainingJob, classifier: Classifier, unseen: Sequence[Labelled]) -> Check | None:

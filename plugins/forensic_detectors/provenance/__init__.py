@@ -107,7 +107,7 @@ def _remote(blocks: Iterable[Block]) -> Iterator[Claim]:
 
 def ordered(claims: Iterable[Claim]) -> tuple[Claim, ...]:
     """Each statement once, with all places where it stands; statements of origin first, and the better trusted first."""
-    places: dict[tuple[ClaimKind, str, Trust], list[str]] = {}
+    places: dict[tuple[str, str, Trust], list[str]] = {}
     for claim in claims:
         found = places.setdefault((claim.kind, claim.statement, claim.trust), [])
         if claim.source not in found and len(found) < 4:

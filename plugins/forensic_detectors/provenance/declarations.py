@@ -56,7 +56,7 @@ def _source_types(block: Block) -> Iterator[Claim]:
             yield _claim(source.kind, f"{source.words} ({source.code})", field)
 
 
-def _systems(block: Block, kinds: set[ClaimKind]) -> Iterator[Claim]:
+def _systems(block: Block, kinds: set[str]) -> Iterator[Claim]:
     """The AI fields of IPTC 2025.1, which are also for edits: the digital source type beside them decides."""
     named = [block.field(name) for name in ("AISystemUsed", "AIPromptInformation", "AISystemVersionUsed")]
     field = next((field for field in named if field), None)

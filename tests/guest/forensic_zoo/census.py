@@ -8,6 +8,5 @@ from forensic_cli.datasets import read_dataset
 def census(dataset: list[str]) -> None:
     """Count the photographs and the generated images of DATASET."""
     items = read_dataset(dataset).items
-    typer.echo(
-        f"{sum(not item.generated for item in items)} photographs, {sum(item.generated for item in items)} generated"
-    )
+    generated = sum(item.generated for item in items)
+    typer.echo(f"{len(items) - generated} photographs, {generated} generated")
