@@ -4,6 +4,7 @@ import pytest
 
 from forensic_cli.errors import UsageError
 from forensic_cli.recipes import Entry, Published, load
+from loops import each
 
 MINE = """
 title = "Mine, table 1"
@@ -112,7 +113,7 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("before", "after", "message"), MISTAKES)
+@each("before, after, message", MISTAKES)
 def test_a_mistake_is_named_with_its_file_and_key(tmp_path, before, after, message):
     assert before in MINE
     file = written(tmp_path, MINE.replace(before, after, 1))

@@ -13,6 +13,7 @@ from forensic_cli.plugins import Plugins
 from forensic_cli.recipes import every, load
 from forensic_cli.transforms import parse
 from forensic_layouts import LAYOUTS
+from loops import each
 
 RECIPES = list(every())
 METRICS = {"auroc", "ap", "accuracy_0.5", "accuracy_calibrated", "brier"}
@@ -33,7 +34,7 @@ WRONG_SUMS = {
     ("wepe-table3", "CNNspot", "accuracy_calibrated"): 0.00999,
 }
 
-each = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+of_every_recipe = each("recipe", {recipe.name: recipe for recipe in RECIPES})
 
 
 def test_every_table_and_figure_that_was_asked_for_is_there():
@@ -50,14 +51,14 @@ def test_every_table_and_figure_that_was_asked_for_is_there():
     assert sets == {"forensynths", "universalfakedetect", "synthbuster", "genimage", "comprehensive", "public"}
 
 
-@each
+@of_every_recipe
 def test_it_names_its_table_and_can_be_loaded_by_name(recipe):
     place = re.fullmatch(r"[a-z]+-(table|figure)(\d+)(-[a-z]+)?", recipe.name)
     assert f", {place[1]} {place[2]}" in recipe.title
     assert load(recipe.name) == recipe
 
 
-@each
+@of_every_recipe
 def test_its_words_fit(recipe):
     assert recipe.shows.endswith(".")
     assert ". " not in recipe.shows
@@ -68,17 +69,17 @@ def test_its_words_fit(recipe):
         assert weights in {entry.method for entry in recipe.entries}
 
 
-@each
+@of_every_recipe
 def test_its_transforms_are_spelt_as_results_spell_them(recipe):
     assert [parse(text).name for text in recipe.transforms] == list(recipe.transforms)
 
 
-@each
+@of_every_recipe
 def test_its_metrics_exist(recipe):
     assert set(recipe.metrics) <= METRICS
 
 
-@each
+@of_every_recipe
 def test_its_settings_are_options_of_its_methods(recipe):
     plugins = Plugins()
     for entry in recipe.entries:
@@ -91,10 +92,10 @@ def test_its_settings_are_options_of_its_methods(recipe):
         build(offer.factory.Options, entry.settings, entry.method)
 
 
-@each
+@of_every_recipe
 def test_its_layout_finds_its_generators(recipe, tmp_path):
     """In a miniature of the data set, and by name: what is published is of generators that the layout knows."""
-    typed = miniature(recipe, tmp_path, number=1)
+    typed = miniature(recipe, tmp_path / recipe.name, number=1)
     dataset = read_dataset(typed[:1], layout=recipe.data.layout, real=typed[2:])
     found = {item.generator for item in dataset.items if item.generated}
     assert not dataset.left_out
@@ -105,7 +106,7 @@ def test_its_layout_finds_its_generators(recipe, tmp_path):
     assert not known or set(recipe.data.generators) <= set(known)
 
 
-@each
+@of_every_recipe
 def test_published_averages_are_the_means_of_their_rows(recipe):
     """A cell that was copied wrongly moves the mean of its row."""
     rows, averages = defaultdict(dict), {}
@@ -123,12 +124,12 @@ def test_published_averages_are_the_means_of_their_rows(recipe):
         assert sum(values) / len(values) - averages[key] == pytest.approx(off, abs=1.05e-4), key
 
 
-@each
+@of_every_recipe
 def test_published_numbers_are_shares(recipe):
     assert all(0 <= one.value <= 1 for one in recipe.published)
 
 
-@each
+@of_every_recipe
 def test_what_is_published_of_our_methods_stands_beside_an_entry(recipe):
     """A label with a typing error would be a row that is never compared."""
     labels = {entry.label for entry in recipe.entries}
@@ -194,7 +195,7 @@ BY_HAND = [
 ]
 
 
-@pytest.mark.parametrize(("name", "method", "generator", "transform", "metric", "value"), BY_HAND)
+@each("name, method, generator, transform, metric, value", BY_HAND)
 def test_numbers_are_those_of_the_papers(name, method, generator, transform, metric, value):
     place = (method, generator, transform, metric)
     (found,) = (
