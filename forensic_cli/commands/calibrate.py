@@ -85,7 +85,7 @@ def calibrate(
     for line in _told(made, output):
         say(line)
     if plots:
-        from forensic_cli.engine.evaluating.profile_figures import draw
+        from forensic_cli.engine.evaluating.figures.profile import draw
 
         for file in draw(made, plots):
             say(f"drawn: {file}")

@@ -18,7 +18,7 @@ from forensic_cli.datasets.labelled import GENERATED, HANDMADE, PHOTOGRAPH
 from forensic_cli.datasets.outsides import outside
 from forensic_cli.detector import Session
 from forensic_cli.engine import devices
-from forensic_cli.engine.evaluating.results import NONE, Image
+from forensic_cli.engine.evaluating.measuring.results import NONE, Image
 from forensic_cli.engine.evaluating.scoring import score
 from forensic_cli.engine.methods import Method
 from forensic_cli.engine.watching import Watch

@@ -8,7 +8,7 @@ import numpy as np
 
 from forensic_cli.statistics.intervals import Interval, percentiles
 
-RATES = (0.001, 0.01, 0.05, 0.1)
+MEASURED_AT = (0.001, 0.01, 0.05, 0.1)
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Estimate:
 
 
 def bootstrap(
-    real: Scored, generated: Mapping[str, Scored], rates: Sequence[float] = RATES, draws: int = 1000, seed: int = 0
+    real: Scored, generated: Mapping[str, Scored], rates: Sequence[float] = MEASURED_AT, draws: int = 1000, seed: int = 0
 ) -> dict[str, dict[str, Estimate]]:
     """AUROC, AP, TPR at each FPR and the means of the terms, for each set of generated images against the photographs.
 

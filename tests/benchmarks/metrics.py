@@ -15,7 +15,7 @@ from common import tell
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score, roc_curve
 
 from forensic_cli.statistics.performance import probabilities, right, squared_errors
-from forensic_cli.statistics.resampling import RATES, Estimate, Scored, bootstrap
+from forensic_cli.statistics.resampling import MEASURED_AT, Estimate, Scored, bootstrap
 
 SOURCES, FEW, ROUNDS = 400, 4, 3
 
@@ -26,7 +26,7 @@ def ours(odds: np.ndarray, labels: np.ndarray, sources: np.ndarray, draws: int) 
         some = odds[labels == side]
         terms = {"accuracy": right(some, 0.0, side), "brier": squared_errors(probabilities(some), side)}
         sides.append(Scored(some, sources[labels == side], terms))
-    return bootstrap(sides[0], {"": sides[1]}, RATES, draws)[""]
+    return bootstrap(sides[0], {"": sides[1]}, MEASURED_AT, draws)[""]
 
 
 def theirs(odds: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -35,7 +35,7 @@ def theirs(odds: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     return {
         "auroc": float(roc_auc_score(labels, odds)),
         "ap": float(average_precision_score(labels, odds)),
-        **{f"tpr_at_fpr_{rate:g}": float(tpr[fpr <= rate + 1e-12].max()) for rate in RATES},
+        **{f"tpr_at_fpr_{rate:g}": float(tpr[fpr <= rate + 1e-12].max()) for rate in MEASURED_AT},
         "accuracy": float(np.mean((odds > 0) == labels)),
         "brier": float(brier_score_loss(labels, share)),
     }

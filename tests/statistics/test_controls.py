@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from forensic_cli.engine.evaluating.controlling import LOUD, controlled
-from forensic_cli.engine.evaluating.tables import warnings
+from forensic_cli.engine.evaluating.measuring.controlling import LOUD, controlled
+from forensic_cli.engine.evaluating.tables.tables import warnings
 from forensic_cli.statistics.controls import Outside, zero_pixel
 
 

@@ -8,10 +8,10 @@ import numpy as np
 from forensic_cli.datasets import Dataset
 from forensic_cli.datasets.duplicates import duplicates
 from forensic_cli.datasets.labelled import HANDMADE
-from forensic_cli.engine.evaluating.comparing import comparisons, kinds
-from forensic_cli.engine.evaluating.controlling import controlled
-from forensic_cli.engine.evaluating.results import Evaluation, Image
-from forensic_cli.engine.evaluating.rows import rows
+from forensic_cli.engine.evaluating.measuring.by_generator import rows
+from forensic_cli.engine.evaluating.measuring.comparing import comparisons, kinds
+from forensic_cli.engine.evaluating.measuring.controlling import controlled
+from forensic_cli.engine.evaluating.measuring.results import Evaluation, Image
 from forensic_cli.engine.evaluating.scoring import Scored
 from forensic_cli.errors import UsageError
 from forensic_cli.records import Json, Run

@@ -15,7 +15,7 @@ from forensic_cli import images
 from forensic_cli.datasets import Labelled, content
 from forensic_cli.datasets.outsides import outside
 from forensic_cli.engine import versions
-from forensic_cli.engine.evaluating.results import NONE, Image
+from forensic_cli.engine.evaluating.measuring.results import NONE, Image
 from forensic_cli.engine.passing import Examined, examined
 from forensic_cli.errors import ForensicError, ImageError, Stopped, reason
 from forensic_cli.paths import Candidate

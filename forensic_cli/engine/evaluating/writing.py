@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from forensic_cli.engine.evaluating.figures import FIGURES, drawings
-from forensic_cli.engine.evaluating.page import page
-from forensic_cli.engine.evaluating.rendering import plain, to_csv, to_latex, to_markdown
-from forensic_cli.engine.evaluating.results import SCHEMA, Evaluation
-from forensic_cli.engine.evaluating.tables import NAMES, tables
+from forensic_cli.engine.evaluating.figures.figures import FIGURES, drawings
+from forensic_cli.engine.evaluating.measuring.results import SCHEMA, Evaluation
+from forensic_cli.engine.evaluating.page.page import page
+from forensic_cli.engine.evaluating.tables.rendering import plain, to_csv, to_latex, to_markdown
+from forensic_cli.engine.evaluating.tables.tables import NAMES, tables
 from forensic_cli.errors import ReportError, reason
 from forensic_cli.records import Json
 from forensic_cli.text import encode, printable

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from forensic_cli.engine.evaluating.results import MEAN, NONE, POOLED, Evaluation, Image
+from forensic_cli.engine.evaluating.measuring.results import MEAN, NONE, POOLED, Evaluation, Image
 from forensic_cli.records import MethodUse, Run
 
 HOSTILE = '<script>alert("1")</script> & $x_1$ \\end{tabular} | *b* 50% #{[`~^\u202e\x07'

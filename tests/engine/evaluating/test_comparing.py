@@ -8,8 +8,8 @@ from hand_made import image
 from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 
-from forensic_cli.engine.evaluating.comparing import comparisons, kinds
-from forensic_cli.engine.evaluating.results import Image
+from forensic_cli.engine.evaluating.measuring.comparing import comparisons, kinds
+from forensic_cli.engine.evaluating.measuring.results import Image
 from forensic_cli.statistics.delong import compare
 
 

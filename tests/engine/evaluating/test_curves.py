@@ -5,7 +5,7 @@ import pytest
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import auc, roc_curve
 
-from forensic_cli.engine.evaluating.curves import reliability, roc, thinned
+from forensic_cli.engine.evaluating.figures.curves import reliability, roc, thinned
 
 DRAW = np.random.default_rng(1)
 REAL, GENERATED = DRAW.normal(size=400), DRAW.normal(1.2, size=300)

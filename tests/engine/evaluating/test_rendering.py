@@ -6,8 +6,8 @@ import re
 
 from hand_made import HOSTILE
 
-from forensic_cli.engine.evaluating.cells import Table, Within
-from forensic_cli.engine.evaluating.rendering import shown, to_csv, to_latex, to_markdown
+from forensic_cli.engine.evaluating.tables.cells import Table, Within
+from forensic_cli.engine.evaluating.tables.rendering import shown, to_csv, to_latex, to_markdown
 from loops import each
 
 TABLE = Table(

@@ -14,10 +14,10 @@ import pytest
 from hand_made import HOSTILE, evaluation, image, pictures, run
 from PIL import Image
 
-from forensic_cli.engine.evaluating.figures import FIGURES
-from forensic_cli.engine.evaluating.page import sentence
-from forensic_cli.engine.evaluating.robustness_figures import sweeps
-from forensic_cli.engine.evaluating.tables import NAMES
+from forensic_cli.engine.evaluating.figures.figures import FIGURES
+from forensic_cli.engine.evaluating.figures.robustness import sweeps
+from forensic_cli.engine.evaluating.page.page import sentence
+from forensic_cli.engine.evaluating.tables.tables import NAMES
 from forensic_cli.engine.evaluating.writing import write_results
 from forensic_cli.errors import ReportError
 

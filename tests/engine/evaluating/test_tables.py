@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hand_made import evaluation, image, pictures
 
-from forensic_cli.engine.evaluating.cells import WIDE, Within, from_records
-from forensic_cli.engine.evaluating.comparing import comparisons, kinds
-from forensic_cli.engine.evaluating.rows import rows
-from forensic_cli.engine.evaluating.tables import index, metric, tables, warnings
+from forensic_cli.engine.evaluating.measuring.by_generator import rows
+from forensic_cli.engine.evaluating.measuring.comparing import comparisons, kinds
+from forensic_cli.engine.evaluating.tables.cells import WIDE, Within, from_records
+from forensic_cli.engine.evaluating.tables.tables import index, metric, tables, warnings
 
 
 def cells(table):

@@ -5,17 +5,17 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from forensic_cli.engine.evaluating import canvas
-from forensic_cli.engine.evaluating.curves import reliability
-from forensic_cli.engine.evaluating.results import Evaluation
-from forensic_cli.engine.evaluating.samples import Sample
-from forensic_cli.engine.evaluating.tables import methods
+from forensic_cli.engine.evaluating.figures import canvas
+from forensic_cli.engine.evaluating.figures.curves import reliability
+from forensic_cli.engine.evaluating.figures.samples import MethodScores
+from forensic_cli.engine.evaluating.measuring.results import Evaluation
+from forensic_cli.engine.evaluating.tables.tables import methods
 from forensic_cli.statistics.costs import cllr, tippett
 from forensic_cli.statistics.performance import probabilities
 from forensic_cli.statistics.ratio_fitting import held_out
 
 
-def draw_reliability(evaluation: Evaluation, found: Sequence[Sample]) -> Figure | None:
+def draw_reliability(evaluation: Evaluation, found: Sequence[MethodScores]) -> Figure | None:
     """Only of methods whose scores are probabilities or their log-odds."""
     shown = [(sample, values) for sample in found if sample.complete and (values := _probability(sample)) is not None]
     if not shown:
@@ -38,7 +38,7 @@ def draw_reliability(evaluation: Evaluation, found: Sequence[Sample]) -> Figure 
     return figure
 
 
-def _probability(sample: Sample) -> np.ndarray | None:
+def _probability(sample: MethodScores) -> np.ndarray | None:
     if sample.unit == "log-odds":
         return probabilities(sample.scores)
     if sample.unit == "probability" and sample.scores.min() >= 0 and sample.scores.max() <= 1:
@@ -46,7 +46,7 @@ def _probability(sample: Sample) -> np.ndarray | None:
     return None
 
 
-def draw_tippett(evaluation: Evaluation, found: Sequence[Sample]) -> Figure | None:
+def draw_tippett(evaluation: Evaluation, found: Sequence[MethodScores]) -> Figure | None:
     """Solid: the share of generated images whose log10 likelihood ratio is at least x; dashed: of photographs."""
     shown = [(sample, ratios) for sample in found if sample.complete and (ratios := _log_ratios(sample)) is not None]
     if not shown:
@@ -69,7 +69,7 @@ def draw_tippett(evaluation: Evaluation, found: Sequence[Sample]) -> Figure | No
     return figure
 
 
-def _log_ratios(sample: Sample) -> tuple[np.ndarray, np.ndarray] | None:
+def _log_ratios(sample: MethodScores) -> tuple[np.ndarray, np.ndarray] | None:
     """Of photographs and of generated images, from scores of other sources, so that no image judges itself."""
     sources = [list(sample.sources[some]) for some in (sample.photographs, sample.generated)]
     try:

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from forensic_cli.engine.evaluating.cells import Cell, Table, from_records, turned, within
-from forensic_cli.engine.evaluating.results import MEAN, NONE, POOLED, Evaluation
+from forensic_cli.engine.evaluating.measuring.results import MEAN, NONE, POOLED, Evaluation
+from forensic_cli.engine.evaluating.tables.cells import Cell, Table, from_records, turned, within
 from forensic_cli.records import Json
 
 _OVER = re.compile(r"^over_([0-9.]+)")

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from forensic_cli.engine.evaluating import canvas
-from forensic_cli.engine.evaluating.cells import Cell, Within, within
-from forensic_cli.engine.evaluating.ranking_figures import dots
-from forensic_cli.engine.evaluating.results import NONE, Evaluation
-from forensic_cli.engine.evaluating.samples import Sample
-from forensic_cli.engine.evaluating.tables import index, methods, overall
+from forensic_cli.engine.evaluating.figures import canvas
+from forensic_cli.engine.evaluating.figures.ranking import dots
+from forensic_cli.engine.evaluating.figures.samples import MethodScores
+from forensic_cli.engine.evaluating.measuring.results import NONE, Evaluation
+from forensic_cli.engine.evaluating.tables.cells import Cell, Within, within
+from forensic_cli.engine.evaluating.tables.tables import index, methods, overall
 
 _SWEEP = 2.7
 """Inches of height."""
@@ -30,7 +30,7 @@ def sweeps(transforms: Sequence[str]) -> tuple[dict[str, dict[str, str]], list[s
     return lines, [one for one in transforms if one not in drawn]
 
 
-def draw_robustness(evaluation: Evaluation, found: Sequence[Sample]) -> Figure | None:
+def draw_robustness(evaluation: Evaluation, found: Sequence[MethodScores]) -> Figure | None:
     """A panel for each sweep, a line for each method; one panel more for the transforms that stand alone."""
     if len(evaluation.transforms) < 2 or not evaluation.rows:
         return None

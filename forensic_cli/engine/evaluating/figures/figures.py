@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from forensic_cli.engine.evaluating import canvas
-from forensic_cli.engine.evaluating.calibration_figures import draw_reliability, draw_tippett
-from forensic_cli.engine.evaluating.ranking_figures import draw_generators, draw_roc, draw_roc_log, draw_scores
-from forensic_cli.engine.evaluating.results import Evaluation
-from forensic_cli.engine.evaluating.robustness_figures import draw_robustness
-from forensic_cli.engine.evaluating.samples import Sample, samples
+from forensic_cli.engine.evaluating.figures import canvas
+from forensic_cli.engine.evaluating.figures.calibration import draw_reliability, draw_tippett
+from forensic_cli.engine.evaluating.figures.ranking import draw_generators, draw_roc, draw_roc_log, draw_scores
+from forensic_cli.engine.evaluating.figures.robustness import draw_robustness
+from forensic_cli.engine.evaluating.figures.samples import MethodScores, samples
+from forensic_cli.engine.evaluating.measuring.results import Evaluation
 
-Draw = Callable[[Evaluation, Sequence[Sample]], Figure | None]
+Draw = Callable[[Evaluation, Sequence[MethodScores]], Figure | None]
 
 FIGURES: Mapping[str, tuple[Draw, str]] = {
     "roc": (

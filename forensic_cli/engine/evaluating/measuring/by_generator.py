@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forensic_cli.engine.evaluating.cast import Cast, Group, judge
-from forensic_cli.engine.evaluating.results import MEAN, POOLED, Image
+from forensic_cli.engine.evaluating.measuring.cast import Cast, Group, judge
+from forensic_cli.engine.evaluating.measuring.results import MEAN, POOLED, Image
 from forensic_cli.records import Json
 from forensic_cli.statistics.intervals import Interval, clopper_pearson
 from forensic_cli.statistics.performance import probabilities, right, squared_errors
-from forensic_cli.statistics.resampling import RATES, Estimate, Scored, bootstrap
+from forensic_cli.statistics.resampling import MEASURED_AT, Estimate, Scored, bootstrap
 
 FEW = 10
 """With fewer images in a class there are no intervals but the exact ones of shares."""
 HALF, CALIBRATED, BRIER = "accuracy_0.5", "accuracy_calibrated", "brier"
-_TPRS = {f"{rate:g}": rate for rate in RATES}
+_TPRS = {f"{rate:g}": rate for rate in MEASURED_AT}
 
 Scores = Mapping[tuple[str, str], np.ndarray]
 
@@ -67,7 +67,7 @@ def rows(
             values = scores[method, transform]
             given = (thresholds or {}).get(method)
             over = (
-                cast.over(values, judge(scores, method, transform), fpr)
+                cast.flagged(values, judge(scores, method, transform), fpr)
                 if given is None
                 else (values > given).astype(float)
             )
@@ -121,7 +121,7 @@ class _Table:
             if self._any(several[0].real):
                 others = {group.name: self._scored(group.generated, 1) for group in several if self._any(group.generated)}
                 seed = self.seed + zlib.crc32("\0".join(partners).encode())  # so that other photographs are drawn otherwise
-                found |= bootstrap(self._scored(several[0].real, 0), others, RATES, self.draws, seed)
+                found |= bootstrap(self._scored(several[0].real, 0), others, MEASURED_AT, self.draws, seed)
         return [self._part(group, found.get(group.name, {})) for group in groups]
 
     def _any(self, some: np.ndarray) -> bool:

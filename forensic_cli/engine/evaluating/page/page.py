@@ -7,12 +7,12 @@ from html import escape
 from importlib.resources import files
 
 from forensic_cli.datasets.labelled import GENERATED, HANDMADE, PHOTOGRAPH
-from forensic_cli.engine.evaluating.canvas import inlined
-from forensic_cli.engine.evaluating.cells import Table
-from forensic_cli.engine.evaluating.figures import Drawing
-from forensic_cli.engine.evaluating.rendering import numeric, shown
-from forensic_cli.engine.evaluating.results import NONE, Evaluation
-from forensic_cli.engine.evaluating.tables import base, methods, warnings
+from forensic_cli.engine.evaluating.figures.canvas import inlined
+from forensic_cli.engine.evaluating.figures.figures import Drawing
+from forensic_cli.engine.evaluating.measuring.results import NONE, Evaluation
+from forensic_cli.engine.evaluating.tables.cells import Table
+from forensic_cli.engine.evaluating.tables.rendering import numeric, shown
+from forensic_cli.engine.evaluating.tables.tables import base, methods, warnings
 from forensic_cli.text import printable, visible
 
 ROWS = 60

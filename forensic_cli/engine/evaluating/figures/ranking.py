@@ -6,12 +6,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from forensic_cli.engine.evaluating import canvas
-from forensic_cli.engine.evaluating.cells import Within, within
-from forensic_cli.engine.evaluating.curves import Line, roc, thinned
-from forensic_cli.engine.evaluating.results import MEAN, POOLED, Evaluation
-from forensic_cli.engine.evaluating.samples import Sample
-from forensic_cli.engine.evaluating.tables import base, generators, index, methods
+from forensic_cli.engine.evaluating.figures import canvas
+from forensic_cli.engine.evaluating.figures.curves import Line, roc, thinned
+from forensic_cli.engine.evaluating.figures.samples import MethodScores
+from forensic_cli.engine.evaluating.measuring.results import MEAN, POOLED, Evaluation
+from forensic_cli.engine.evaluating.tables.cells import Within, within
+from forensic_cli.engine.evaluating.tables.tables import base, generators, index, methods
 from forensic_cli.records import Json
 from forensic_cli.statistics.ranking import auroc
 
@@ -22,17 +22,17 @@ _BINS = 60
 _CLASSES = (("photographs", "#0072b2"), ("handmade", "#009e73"), ("generated", "#d55e00"))
 
 
-def draw_roc(evaluation: Evaluation, found: Sequence[Sample]) -> Figure | None:
+def draw_roc(evaluation: Evaluation, found: Sequence[MethodScores]) -> Figure | None:
     """Both shares from 0 to 1."""
     return _roc(evaluation, found, logarithmic=False)
 
 
-def draw_roc_log(evaluation: Evaluation, found: Sequence[Sample]) -> Figure | None:
+def draw_roc_log(evaluation: Evaluation, found: Sequence[MethodScores]) -> Figure | None:
     """False positives on a logarithmic scale: what is found at the rates that can be afforded."""
     return _roc(evaluation, found, logarithmic=True)
 
 
-def _roc(evaluation: Evaluation, found: Sequence[Sample], logarithmic: bool) -> Figure | None:
+def _roc(evaluation: Evaluation, found: Sequence[MethodScores], logarithmic: bool) -> Figure | None:
     shown = [sample for sample in found if sample.complete]
     if not shown:
         return None
@@ -72,7 +72,7 @@ def _named(control: Json) -> str:
     return f"no pixels seen ({control['auroc']:.3f})" if control.get("auroc") is not None else "no pixels seen"
 
 
-def draw_scores(evaluation: Evaluation, found: Sequence[Sample]) -> Figure | None:
+def draw_scores(evaluation: Evaluation, found: Sequence[MethodScores]) -> Figure | None:
     """One panel a method, each class with its own area of 1."""
     if not found:
         return None
@@ -86,7 +86,7 @@ def draw_scores(evaluation: Evaluation, found: Sequence[Sample]) -> Figure | Non
     return figure
 
 
-def _histogram(axes: Axes, sample: Sample) -> None:
+def _histogram(axes: Axes, sample: MethodScores) -> None:
     low, high = np.quantile(sample.scores, [0.005, 0.995])
     if high - low <= 1e-12 * max(1.0, abs(high)):
         low, high = low - 0.5, high + 0.5
@@ -100,7 +100,7 @@ def _histogram(axes: Axes, sample: Sample) -> None:
     axes.set(xlabel=sample.unit or "score", yticks=[], xlim=(low, high))
 
 
-def draw_generators(evaluation: Evaluation, found: Sequence[Sample]) -> Figure | None:
+def draw_generators(evaluation: Evaluation, found: Sequence[MethodScores]) -> Figure | None:
     """One row a generator, the hardest at the top, with the 95 % intervals."""
     rows, order, transform = index(evaluation), methods(evaluation), base(evaluation)
     values = {

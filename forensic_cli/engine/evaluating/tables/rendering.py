@@ -5,7 +5,7 @@ import io
 import math
 import re
 
-from forensic_cli.engine.evaluating.cells import Cell, Table, Within
+from forensic_cli.engine.evaluating.tables.cells import Cell, Table, Within
 from forensic_cli.text import visible
 
 ABSENT = "\N{EN DASH}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forensic_cli.datasets.labelled import GENERATED, PHOTOGRAPH
-from forensic_cli.engine.evaluating.results import NONE, Image
+from forensic_cli.engine.evaluating.measuring.results import NONE, Image
 from forensic_cli.statistics.ranking import threshold_at
 from forensic_cli.statistics.splitting import folds
 
@@ -54,7 +54,7 @@ class Cast:
             own = [index for one in partners for index in photographs[one]]
             yield Group(name, np.array(sorted(own)) if own else self.real, np.array(some), partners)
 
-    def over(self, scores: np.ndarray, judge: np.ndarray, fpr: float) -> np.ndarray | None:
+    def flagged(self, scores: np.ndarray, judge: np.ndarray, fpr: float) -> np.ndarray | None:
         """How often each image lies above a threshold at `fpr` set on photographs of which it is none: (N,).
 
         `judge` holds the scores by which thresholds are set, on each of two halves of the photographs that share no

@@ -6,8 +6,8 @@ from itertools import combinations
 import numpy as np
 
 from forensic_cli.datasets.labelled import GENERATED
-from forensic_cli.engine.evaluating.cast import Cast, judge
-from forensic_cli.engine.evaluating.results import Image
+from forensic_cli.engine.evaluating.measuring.cast import Cast, judge
+from forensic_cli.engine.evaluating.measuring.results import Image
 from forensic_cli.records import Json
 from forensic_cli.statistics import delong, shares
 from forensic_cli.statistics.intervals import percentiles

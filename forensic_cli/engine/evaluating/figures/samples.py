@@ -6,13 +6,13 @@ from typing import NamedTuple
 import numpy as np
 
 from forensic_cli.datasets.labelled import GENERATED, HANDMADE, PHOTOGRAPH
-from forensic_cli.engine.evaluating.results import Evaluation
-from forensic_cli.engine.evaluating.tables import base, methods
+from forensic_cli.engine.evaluating.measuring.results import Evaluation
+from forensic_cli.engine.evaluating.tables.tables import base, methods
 
 CLASSES = (PHOTOGRAPH, HANDMADE, GENERATED)
 
 
-class Sample(NamedTuple):
+class MethodScores(NamedTuple):
     """One method's scores, absent ones left out, and of each image whether it is generated or handmade, and its source."""
 
     method: str
@@ -37,14 +37,14 @@ class Sample(NamedTuple):
         return bool(self.generated.any() and self.photographs.any())
 
 
-def samples(evaluation: Evaluation) -> list[Sample]:
+def samples(evaluation: Evaluation) -> list[MethodScores]:
     """One per method that has a score at all, on images as they are (or under the first transform, if never so)."""
     labels = np.array([CLASSES.index(image.label) for image in evaluation.images], np.int8)
     sources = np.array([image.source for image in evaluation.images], object)
     return list(_samples(evaluation, labels, sources))
 
 
-def _samples(evaluation: Evaluation, labels: np.ndarray, sources: np.ndarray) -> Iterator[Sample]:
+def _samples(evaluation: Evaluation, labels: np.ndarray, sources: np.ndarray) -> Iterator[MethodScores]:
     transform = base(evaluation)
     for name in methods(evaluation):
         scores = evaluation.scores.get((name, transform))
@@ -54,4 +54,4 @@ def _samples(evaluation: Evaluation, labels: np.ndarray, sources: np.ndarray) ->
         kept = labels[there]
         unit = evaluation.units.get(name, "")
         generated, handmade = (kept == CLASSES.index(label) for label in (GENERATED, HANDMADE))
-        yield Sample(name, unit, scores[there], generated, handmade, sources[there])
+        yield MethodScores(name, unit, scores[there], generated, handmade, sources[there])

@@ -9,9 +9,9 @@ from scipy.special import expit
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, average_precision_score, brier_score_loss, roc_auc_score
 
-from forensic_cli.engine.evaluating.cast import Cast
-from forensic_cli.engine.evaluating.results import Image
-from forensic_cli.engine.evaluating.rows import rows
+from forensic_cli.engine.evaluating.measuring.by_generator import rows
+from forensic_cli.engine.evaluating.measuring.cast import Cast
+from forensic_cli.engine.evaluating.measuring.results import Image
 from forensic_cli.statistics.ranking import threshold_at
 
 KEYS = {"method", "transform", "generator", "n_real", "n_generated", "n_left_out", "auroc", "auroc_interval", "ap"}
@@ -197,7 +197,7 @@ def test_halves_share_no_source_and_each_judges_the_other(images):
     parts = cast._parts[0]
     sources = np.array([one.source for one in images[:240]])
     assert not set(sources[parts == 0]) & set(sources[parts == 1])
-    over = cast.over(values, values, 0.05)
+    over = cast.flagged(values, values, 0.05)
     for half in (0, 1):
         limit = threshold_at(values[:240][parts != half], 0.05)
         assert np.array_equal(over[:240][parts == half], values[:240][parts == half] > limit)

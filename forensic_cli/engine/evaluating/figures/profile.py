@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from forensic_cli.engine.evaluating import canvas
+from forensic_cli.engine.evaluating.figures import canvas
 from forensic_cli.errors import ReportError, reason
 from forensic_cli.profiles import Calibrated, Profile
 from forensic_cli.statistics.costs import Curves, ece, tippett

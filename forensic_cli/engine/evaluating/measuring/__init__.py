@@ -1,0 +1,1 @@
+"""What an evaluation measures: who against whom, at which thresholds, with which intervals."""
