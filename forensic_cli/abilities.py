@@ -38,6 +38,18 @@ class Compares(Protocol):
 
 
 @runtime_checkable
+class Embeds(Protocol):
+    """Sees something in an image that others may read, too: for attribution, probes and maps of a collection."""
+
+    def embed(self, batch: Batch) -> np.ndarray:
+        """One vector per image, (N, D), float32, finite; it must not depend on the other images.
+
+        Compute it with `batch.once` from what `score` computes, so that asking for both costs one forward pass.
+        """
+        ...
+
+
+@runtime_checkable
 class Opens(Protocol):
     """Can tell before a scan reads its first image whether it can do with the weights that it was given."""
 

@@ -148,6 +148,35 @@ def test_each_promise_can_be_broken(changes, promise):
         check(type("Bad", (Good,), {"__doc__": Good.__doc__, **changes}))
 
 
+def vectors(batch):
+    return np.array([[image.mean(), image.std()] for image in batch.images], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("changes", "promise"),
+    [
+        ({"embed": lambda self, batch: vectors(batch).astype(np.float64)}, "embeddings_fit"),
+        ({"embed": lambda self, batch: vectors(batch)[0]}, "embeddings_fit"),
+        ({"embed": lambda self, batch: vectors(batch) * np.float32("nan")}, "embeddings_fit"),
+        ({"embed": lambda self, batch: vectors(batch) - vectors(batch).mean(axis=0)}, "embeddings_fit"),
+        ({"embed": lambda self, batch: vectors(batch) + np.float32(counter())}, "embeddings_fit"),
+        ({"unlike": lambda self, batch: means(batch)[::-1]}, "comparisons_fit"),
+        ({"unlike": lambda self, batch: [float("inf")] * len(batch)}, "comparisons_fit"),
+        ({"exportable": lambda self: (None, {})}, "exports_fit"),
+        ({"Training": dict}, "training_fits"),
+        ({"train": classmethod(lambda cls, job: {})}, "training_fits"),
+        ({"calibration": lambda self: {}}, "opening_fits"),
+    ],
+)
+def test_abilities_that_break_their_promise_are_noticed(changes, promise):
+    with pytest.raises(PluginError, match=promise):
+        check(bad(**changes))
+
+
+def test_an_ability_that_keeps_its_promise_passes():
+    check(bad(embed=lambda self, batch: vectors(batch), unlike=lambda self, batch: means(batch)))
+
+
 def test_writing_into_the_images_is_noticed():
     def paint(self, batch: Batch):
         for image in batch.images:

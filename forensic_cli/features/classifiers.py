@@ -8,7 +8,7 @@ import numpy as np
 from forensic_cli.classifier import Classifier
 from forensic_cli.detector import Batch, Detector
 from forensic_cli.features.evidence import heatmaps
-from forensic_cli.features.networks import Build, describe, network, scores
+from forensic_cli.features.networks import Build, describe, embedded, network, scores
 from forensic_cli.weights import locate
 
 UNSTATED = "unstated: the authors' repository has no licence"
@@ -42,6 +42,10 @@ class Baseline(Detector):
         """Log-odds of "generated", (N,)."""
         self.provider = self.session.once(network, **self.asked()).provider
         return scores(batch, **self.asked())
+
+    def embed(self, batch: Batch) -> np.ndarray:
+        """What the last layer reads, (N, D)."""
+        return embedded(batch, **self.asked())
 
     def open_weights(self) -> None:
         """Of a single ONNX file only its content tells whose it is; torch's folders would take seconds."""

@@ -26,16 +26,16 @@ def heatmaps(batch: Batch, *, weights: Weights, published: Classifier, build: Bu
     runner = batch.session.once(network, weights=weights, published=published, build=build)
     found = batch.once(outputs, weights=weights, published=published, build=build)
     made = []
-    for image, (crops, odds, maps) in zip(batch.images, found, strict=True):
-        if maps is None:
+    for image, (crops, seen) in zip(batch.images, found, strict=True):
+        if seen.maps is None:
             made.append(np.full((1, 1), np.nan, np.float32))
             continue
         boxes = {crop.box for crop in crops}
         more = [crop for crop in covering(image, runner.classifier.look) if crop.box not in boxes]
-        parts = list(zip(crops, odds, maps, strict=True))
+        parts = list(zip(crops, seen.odds, seen.maps, strict=True))
         if more:
-            more_odds, more_maps = run(runner, [crop.pixels for crop in more])
-            parts += zip(more, more_odds, more_maps or (), strict=True)
+            others = run(runner, [crop.pixels for crop in more])
+            parts += zip(more, others.odds, others.maps or (), strict=True)
         made.append(assemble(image.shape, parts))
     return made
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -20,17 +20,27 @@ Build = Callable[[Classifier], Any]
 """Makes an untrained torch module of what a Classifier describes: (M, 3, H, W) normalised float32 to (M, 1) or (M, 2)."""
 
 
+class Seen(NamedTuple):
+    """What a network makes of M crops; float32."""
+
+    odds: np.ndarray
+    """Log-odds of "generated", (M,)."""
+
+    maps: np.ndarray | list[np.ndarray] | None
+    """Where it has them evidence maps, (h, w) each: the mean of one is the log-odds less the bias."""
+
+    features: np.ndarray | None
+    """Where it gives them what its last layer reads, (M, D)."""
+
+
 class Network(Protocol):
     """A classifier ready to run. `provider` says what runs it: "torch cpu", "CUDAExecutionProvider"."""
 
     classifier: Classifier
     provider: str
 
-    def __call__(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Log-odds (M,) of uint8 crops (M, H, W, 3), and where it has them evidence maps (M, h, w); float32.
-
-        The mean of an evidence map is the log-odds less the bias.
-        """
+    def __call__(self, crops: np.ndarray) -> Seen:
+        """What it makes of uint8 crops (M, H, W, 3)."""
         ...
 
 
@@ -47,8 +57,14 @@ def network(session: Session, *, weights: Weights, published: Classifier, build:
         from forensic_cli.features.onnx_network import OnnxNetwork
 
         return OnnxNetwork.load(path, session)
+    return session.once(by_torch, weights=weights, published=published, build=build)
+
+
+def by_torch(session: Session, *, weights: Weights, published: Classifier, build: Build) -> Network:
+    """The same run by torch, whatever graph lies beside the tensors. Raises WeightsError."""
     from forensic_cli.features.torch_network import TorchNetwork
 
+    path = locate(weights, offline=session.offline).path
     return TorchNetwork.load(path, describe(path, published), build, session)
 
 
@@ -66,31 +82,46 @@ def describe(path: Path, published: Classifier) -> Classifier:
 
 
 def outputs(
-    batch: Batch, *, weights: Weights, published: Classifier, build: Build
-) -> list[tuple[list[Window], np.ndarray, list[np.ndarray] | None]]:
-    """For each image its crops, their log-odds (K,) and the evidence map (h, w) of each."""
-    runner = batch.session.once(network, weights=weights, published=published, build=build)
+    batch: Batch, *, weights: Weights, published: Classifier, build: Build, open: Callable[..., Network] = network
+) -> list[tuple[list[Window], Seen]]:
+    """For each image its crops, and what the network that `open` gives makes of them."""
+    runner = batch.session.once(open, weights=weights, published=published, build=build)
     crops = batch.once(windows, look=runner.classifier.look)
-    flat = [window.pixels for several in crops for window in several]
-    odds, maps = run(runner, flat)
+    seen = run(runner, [window.pixels for several in crops for window in several])
     found, start = [], 0
     for several in crops:
-        end = start + len(several)
-        found.append((several, odds[start:end], None if maps is None else maps[start:end]))
-        start = end
+        part = slice(start, start + len(several))
+        found.append((several, Seen(*(None if one is None else one[part] for one in seen))))  # type: ignore[arg-type]
+        start = part.stop
     return found
 
 
 def scores(batch: Batch, *, weights: Weights, published: Classifier, build: Build) -> np.ndarray:
     """Log-odds of "generated", the mean over an image's crops weighted by their area: (N,), float64."""
     found = batch.once(outputs, weights=weights, published=published, build=build)
-    return np.array([pooled(several, odds) for several, odds, _ in found])
+    return np.array([pooled(several, seen.odds) for several, seen in found])
+
+
+def embedded(batch: Batch, *, weights: Weights, published: Classifier, build: Build) -> np.ndarray:
+    """What the last layer reads, the mean over an image's crops weighted by their area: (N, D), float32.
+
+    From the pass that scores; but a graph gives log-odds alone, and torch runs the tensors beside it. Raises WeightsError
+    where there are none, or the network does not end in one linear layer.
+    """
+    asked: dict[str, Any] = {"weights": weights, "published": published, "build": build}
+    found = batch.once(outputs, **asked)
+    if found[0][1].features is None:
+        found = batch.once(outputs, **asked, open=by_torch)
+    if found[0][1].features is None:
+        raise WeightsError(f"{weights.source}: a network that does not end in one linear layer has no features")
+    rows = [np.average(seen.features, axis=0, weights=[one.area for one in several]) for several, seen in found]  # type: ignore[arg-type]
+    return np.stack(rows).astype(np.float32)
 
 
 def scored(runner: Network, pictures: Sequence[np.ndarray]) -> np.ndarray:
     """The same for images (height, width, 3) that are no batch of a scan."""
     crops = [cut(picture, runner.classifier.look) for picture in pictures]
-    odds, _ = run(runner, [window.pixels for several in crops for window in several])
+    odds = run(runner, [window.pixels for several in crops for window in several]).odds
     parts = np.split(odds, np.cumsum([len(several) for several in crops])[:-1])
     return np.array([pooled(several, part) for several, part in zip(crops, parts, strict=True)])
 
@@ -100,16 +131,21 @@ def pooled(several: Sequence[Window], odds: np.ndarray) -> float:
     return float(np.average(odds.astype(np.float64), weights=[one.area for one in several]))
 
 
-def run(runner: Network, crops: Sequence[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray] | None]:
+def run(runner: Network, crops: Sequence[np.ndarray]) -> Seen:
     """All crops through the network; those of one shape go together."""
     shapes: dict[tuple[int, ...], list[int]] = {}
     for index, crop in enumerate(crops):
         shapes.setdefault(crop.shape, []).append(index)
     odds = np.zeros(len(crops), np.float32)
     maps: dict[int, np.ndarray] = {}
+    features: dict[int, np.ndarray] = {}
     for indices in shapes.values():
-        some, evidence = runner(np.stack([crops[index] for index in indices]))
-        odds[indices] = some
-        if evidence is not None:
-            maps.update(zip(indices, evidence, strict=True))
-    return odds, [maps[index] for index in range(len(crops))] if maps else None
+        seen = runner(np.stack([crops[index] for index in indices]))
+        odds[indices] = seen.odds
+        if seen.maps is not None:
+            maps.update(zip(indices, seen.maps, strict=True))
+        if seen.features is not None:
+            features.update(zip(indices, seen.features, strict=True))
+    every = range(len(crops))
+    ordered = [maps[one] for one in every] if maps else None
+    return Seen(odds, ordered, np.stack([features[one] for one in every]) if features else None)

@@ -11,6 +11,7 @@ import onnxruntime
 from forensic_cli.classifier import Classifier
 from forensic_cli.detector import Session
 from forensic_cli.errors import WeightsError
+from forensic_cli.features.networks import Seen
 from forensic_cli.features.onnx_runner import OnnxRunner
 
 METADATA = "forensic"
@@ -31,12 +32,12 @@ class OnnxNetwork:
         runner = OnnxRunner.load(path, session)
         return cls(runner, _described(runner.runner, path))
 
-    def __call__(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    def __call__(self, crops: np.ndarray) -> Seen:
         answers = self._run(crops)
         odds, maps = answers[0], answers[1] if len(answers) > 1 else None
         if odds.shape != (len(crops),) or (maps is not None and len(maps) != len(crops)):
             raise WeightsError(f"{self._run.where} gives scores of shape {odds.shape} for {len(crops)} crops")
-        return odds, maps
+        return Seen(odds, maps, None)
 
 
 def _described(runner: onnxruntime.InferenceSession, path: Path) -> Classifier:

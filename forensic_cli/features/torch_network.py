@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import nn
 from forensic_cli.classifier import Classifier
 from forensic_cli.detector import Session
 from forensic_cli.errors import WeightsError, reason
+from forensic_cli.features.networks import Seen
 
 _MOST = 32  # crops in one forward pass
 _PIXELS = 5 << 20  # and their pixels, unless the body says another number: of a ResNet-50 they take about a gigabyte
@@ -36,6 +38,7 @@ class Scorer(nn.Module):
         self.head = classifier.head
         self.still = False  # keep the body as it is in use also while the last layer is trained
         self.localises = classifier.head == "logit" and _averages(body)
+        self.places = nn.Identity()  # what localising networks see passes through it, for whoever listens
         self.register_buffer("scale", torch.tensor([1 / (255 * std) for std in classifier.std]), persistent=False)
         offset = [-mean / std for mean, std in zip(classifier.mean, classifier.std, strict=True)]
         self.register_buffer("offset", torch.tensor(offset), persistent=False)
@@ -50,7 +53,7 @@ class Scorer(nn.Module):
         pixels = (crops.float() * self.scale + self.offset).permute(0, 3, 1, 2)
         body: Any = self.body
         if self.localises and not self.training:
-            features = body.forward_features(pixels)  # (M, C, h, w)
+            features = self.places(body.forward_features(pixels))  # (M, C, h, w)
             linear = body.get_classifier()
             evidence = torch.einsum("mchw,c->mhw", features, linear.weight[0])
             return evidence.mean(dim=(1, 2)) + linear.bias[0], evidence
@@ -58,6 +61,33 @@ class Scorer(nn.Module):
         if isinstance(answer, tuple):
             answer = answer[0]
         return (answer.flatten(1)[:, 0] if self.head == "logit" else answer[:, 1] - answer[:, 0],)
+
+
+def _last(scorer: Scorer) -> nn.Module | None:
+    """What is given the features: the layer that ends the network, if that is a linear one."""
+    if scorer.localises:
+        return scorer.places
+    body: Any = scorer.body
+    layer = body.get_classifier() if hasattr(body, "get_classifier") else getattr(body, "fc", None)
+    return layer if isinstance(layer, nn.Linear) else None
+
+
+@contextmanager
+def _listening(layer: nn.Module | None) -> Iterator[list[torch.Tensor]]:
+    """What the layer is given meanwhile, each (M, D): the mean over places where there are some."""
+    heard: list[torch.Tensor] = []
+    if layer is None:
+        yield heard
+        return
+
+    def hear(_: nn.Module, given: tuple[torch.Tensor, ...]) -> None:
+        heard.append((given[0].mean(dim=(2, 3)) if given[0].ndim == 4 else given[0]).float().cpu())
+
+    handle = layer.register_forward_pre_hook(hear)
+    try:
+        yield heard
+    finally:
+        handle.remove()
 
 
 def _averages(body: nn.Module) -> bool:
@@ -94,11 +124,12 @@ class TorchNetwork:
         fit(body, tensors(path), str(path))
         return cls(Scorer(body, classifier), classifier, session)
 
-    def __call__(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        parts = list(self._chunks(crops))
+    def __call__(self, crops: np.ndarray) -> Seen:
+        with _listening(_last(self.scorer)) as heard:
+            parts = list(self._chunks(crops))
         odds = torch.cat([part[0] for part in parts])
         maps = torch.cat([part[1] for part in parts]).numpy() if self.scorer.localises else None
-        return odds.numpy(), maps
+        return Seen(odds.numpy(), maps, torch.cat(heard).numpy() if heard else None)
 
     def _chunks(self, crops: np.ndarray) -> Iterator[list[torch.Tensor]]:
         session, kind = self._session, torch.device(self._session.device).type

@@ -37,7 +37,7 @@ def test_both_runtimes_agree(shape):
     assert isinstance(by_torch, TorchNetwork)
     exact = TorchNetwork(by_torch.scorer, by_torch.classifier, Session(offline=True))
     crops = np.random.default_rng(0).integers(0, 256, (3, *shape, 3), np.uint8)
-    (one, one_map), (other, other_map) = by_onnx(crops), exact(crops)
+    (one, one_map, _), (other, other_map, _) = by_onnx(crops), exact(crops)
     np.testing.assert_allclose(one, other, atol=1e-4)
     np.testing.assert_allclose(one_map, other_map, atol=1e-3)
 

@@ -85,7 +85,7 @@ def test_scores_are_those_of_torch(lite, precision, room):
         pixels = photographs_cut(count)
         with torch.inference_mode():
             odds, maps = (answer.numpy() for answer in module(torch.from_numpy(pixels)))
-        seen, shown = ready(pixels)
+        seen, shown, _ = ready(pixels)
         scale = max(1.0, float(np.abs(odds).max()))
         assert np.abs(seen - odds).max() < room * scale
         assert shown.shape == maps.shape
@@ -161,7 +161,7 @@ def test_a_transformer_keeps_its_scores_in_any_batch(tmp_path):
     assert "DynamicQuantizeLinear" not in kinds  # its ranges would be those of the batch
     ready = OnnxNetwork.load(done.file, Session())
     pixels = photographs_cut(9, 32)
-    odds, maps = ready(pixels)
+    odds, maps, _ = ready(pixels)
     assert maps is None
     alone = np.concatenate([ready(pixels[index : index + 1])[0] for index in range(9)])
     np.testing.assert_allclose(odds, alone, rtol=1e-5, atol=1e-6)

@@ -188,10 +188,10 @@ def test_a_score_does_not_depend_on_its_company(folder):
 def test_outputs_belong_to_their_crops(folder):
     found = outputs(batch(IMAGES), **asked(folder))
     runner = network(Session(), **asked(folder))
-    for image, (crops, odds, maps) in zip(IMAGES, found, strict=True):
+    for image, (crops, (odds, maps, _)) in zip(IMAGES, found, strict=True):
         assert [crop.box for crop in crops] == [crop.box for crop in cut(image, NATIVE.look)]
         for crop, one, evidence in zip(crops, odds, maps, strict=True):
-            again, again_map = runner(crop.pixels[None])
+            again, again_map, _ = runner(crop.pixels[None])
             assert one == pytest.approx(again[0], rel=1e-4, abs=1e-5)
             np.testing.assert_allclose(evidence, again_map[0], rtol=1e-3, atol=1e-4)
 
@@ -200,7 +200,7 @@ def test_crops_of_many_shapes_and_more_than_fit_at_once(folder, monkeypatch):
     """Those of one shape go together, in parts; the answers come in the order of the crops."""
     runner = network(Session(), **asked(folder))
     crops = [pixels(32 + 8 * (n % 3), 32 + 16 * (n % 2), seed=n) for n in range(75)]
-    expected, maps = run(runner, crops)
+    expected, maps, _ = run(runner, crops)
     alone = [runner(crop[None]) for crop in crops]
     np.testing.assert_allclose(expected, [one[0][0] for one in alone], rtol=1e-4, atol=1e-5)
     assert [one.shape for one in maps] == [one[1][0].shape for one in alone]
@@ -221,7 +221,7 @@ def test_a_forward_pass_holds_only_so_many_pixels(folder):
 
 
 def test_no_crops_no_answers(folder):
-    odds, maps = run(network(Session(), **asked(folder)), [])
+    odds, maps, _ = run(network(Session(), **asked(folder)), [])
     assert len(odds) == 0
     assert not maps
 

@@ -63,7 +63,7 @@ def crops(count, side=8, wide=8):
 def test_scores_and_evidence(saved, count):
     pixels = crops(count)
     ready = OnnxNetwork.load(saved(model()), Session())
-    odds, maps = ready(pixels)
+    odds, maps, _ = ready(pixels)
     assert ready.classifier == Classifier("mean", Look(8))
     assert ready.provider == "CPUExecutionProvider"
     assert odds.dtype == maps.dtype == np.float32
@@ -72,7 +72,7 @@ def test_scores_and_evidence(saved, count):
 
 
 def test_a_network_without_evidence(saved):
-    odds, maps = OnnxNetwork.load(saved(model(graph(evidence=False))), Session())(crops(3))
+    odds, maps, _ = OnnxNetwork.load(saved(model(graph(evidence=False))), Session())(crops(3))
     assert odds.shape == (3,)
     assert maps is None
 

@@ -25,12 +25,17 @@ def opened(session: Session, *, weights: Weights) -> heads.Head:
     return heads.read(locate(weights, offline=session.offline).path)
 
 
+def features(batch: Batch, *, weights: Weights, encoder: Weights) -> np.ndarray:
+    """What the layers read of the first crop: (N, D), float32."""
+    reading = batch.session.once(opened, weights=weights).reading
+    seen = batch.once(tokens, weights=encoder, look=reading.look)
+    return reading.features(np.stack([one[0] for _, one in seen]))
+
+
 def answers(batch: Batch, *, weights: Weights, encoder: Weights) -> np.ndarray:
     """Log-odds of "generated", and of "made by hand, no photograph": (N, 2)."""
     reader = batch.session.once(opened, weights=weights)
-    seen = batch.once(tokens, weights=encoder, look=reader.reading.look)
-    features = np.stack([one[0] for _, one in seen])  # of the first crop
-    return reader(reader.reading.features(features))
+    return reader(batch.once(features, weights=weights, encoder=encoder))
 
 
 class Probe(Detector):
@@ -82,6 +87,10 @@ class Probe(Detector):
     def unlike(self, batch: Batch) -> np.ndarray:
         """Log-odds of "made by hand, no photograph", (N,)."""
         return batch.once(answers, weights=self.options.weights, encoder=self.options.encoder)[:, 1]
+
+    def embed(self, batch: Batch) -> np.ndarray:
+        """The encoder's tokens that the layers read, side by side: (N, D)."""
+        return batch.once(features, weights=self.options.weights, encoder=self.options.encoder)
 
     def heatmaps(self, batch: Batch) -> list[np.ndarray]:
         """Log-odds of the parts of each picture."""

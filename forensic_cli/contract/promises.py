@@ -1,75 +1,20 @@
-"""The promises that every detector keeps. Our tests run them over each detector there is; a plugin author's tests do too:
+"""What every detector promises, whatever it can do besides judging."""
 
-from forensic_cli.contract import check
-def test_my_detector_keeps_its_promises():
-    check(MyDetector, weights="tests/tiny-network")
-"""
-
-import io
 import json
 import math
 import random
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, get_args
 
 import numpy as np
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from forensic_cli import options
-from forensic_cli.abilities import Localises
-from forensic_cli.detector import Batch, Detector, Session
-from forensic_cli.errors import PluginError, reason
-from forensic_cli.images import decode, digest, probe
-from forensic_cli.records import Claim, ClaimKind, Finding, ImageRef, Trust
-
-RELATIVE, ABSOLUTE = 1e-4, 1e-6
-_SIZES = ((320, 240), (97, 131), (256, 256), (40, 30), (640, 200), (1, 1))
-_WRITTEN = {  # what two of the files say of themselves, for detectors that read it
-    0: ("parameters", "a boat\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 320x240, Model: v1-5"),
-    2: ("Software", "GIMP 2.10"),
-}
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A small picture: its reference, its pixels, its bytes."""
-
-    ref: ImageRef
-    pixels: np.ndarray
-    content: bytes
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A detector under test with the settings a user would type."""
-
-    factory: type[Detector]
-    settings: dict[str, str]
-
-    def make(self) -> Detector:
-        """A fresh detector in a fresh session."""
-        session = Session(seed=0, offline=True)
-        return self.factory(session, options.build(self.factory.Options, self.settings, self.factory.__name__))
-
-    def find(self, samples: Sequence[Sample]) -> list[Finding]:
-        """What a fresh detector in a fresh session finds."""
-        return _ask(self.make(), samples)
-
-
-def check(factory: type[Detector], **settings: str) -> None:
-    """Run every promise over one detector. Raises PluginError that names the first one broken, and how."""
-    subject = Subject(factory, {name: str(value) for name, value in settings.items()})
-    for promise in PROMISES:
-        try:
-            promise(subject)
-        except AssertionError as error:
-            raise PluginError(f"{factory.__name__} breaks a promise ({promise.__name__}): {error}") from error
-        except Exception as error:
-            raise PluginError(f"{factory.__name__} fails ({promise.__name__}): {reason(error)}") from error
+from forensic_cli.contract.samples import make_samples
+from forensic_cli.contract.subject import ABSOLUTE, RELATIVE, Subject, ask, batch_of, inference
+from forensic_cli.detector import Detector
+from forensic_cli.records import Claim, ClaimKind, Finding, Trust
 
 
 def is_documented(subject: Subject) -> None:
@@ -128,7 +73,7 @@ def forgets_earlier_batches(subject: Subject) -> None:
     paths = [sample.ref.path for sample in one]
     other = [replace(new, ref=replace(new.ref, path=path)) for new, path in zip(samples[2:4], paths, strict=True)]
     detector = subject.make()
-    first, between, again = (_ask(detector, batch) for batch in (one, other, one))
+    first, between, again = (ask(detector, batch) for batch in (one, other, one))
     _same(first, again, exact=True)
     _same(between, subject.find(other), exact=True)
 
@@ -153,10 +98,10 @@ def leaves_its_input_alone(subject: Subject) -> None:
     samples = make_samples()
     before = [sample.pixels.tobytes() for sample in samples]
     detector = subject.make()
-    batch = _batch(detector, samples)
+    batch = batch_of(detector, samples)
     shown = {name: list(getattr(batch, name)) for name in ("images", "refs", "contents")}
     session = vars(detector.session).copy()
-    with _inference():
+    with inference():
         detector.examine(batch)
     assert before == [sample.pixels.tobytes() for sample in samples], "it changed the pixels of the batch"
     for name, things in shown.items():
@@ -175,82 +120,6 @@ def leaves_the_world_alone(subject: Subject) -> None:
         after = _world()
         changed = [name for name, state in before.items() if state != after[name]]
         assert not changed, f"it changed {' and '.join(changed)}"
-
-
-def maps_fit(subject: Subject) -> None:
-    """If it shows where it looked: one map per image, of finite floats or NaN, the same for the same bytes."""
-    samples = make_samples()
-    if isinstance(subject.make(), Localises):
-        pairs = zip(_maps(subject.make(), samples), _maps(subject.make(), samples[::-1])[::-1], strict=True)
-        for index, (one, other) in enumerate(pairs):
-            assert not np.isinf(one).any(), f"the heatmap of image {index} is infinite somewhere"
-            room = RELATIVE * np.nanmax(np.abs(one), initial=0) + ABSOLUTE
-            same = one.shape == other.shape and np.allclose(one, other, RELATIVE, room, equal_nan=True)
-            assert same, f"the heatmap of image {index} differs from one batch to another"
-
-
-PROMISES: tuple[Callable[[Subject], None], ...] = (
-    is_documented,
-    looks_at_something,
-    has_plain_options,
-    leaves_the_world_alone,  # before anything else is asked of it, which might change the world already
-    gives_one_finding_each,
-    repeats_itself,
-    forgets_earlier_batches,
-    ignores_the_batch,
-    ignores_the_path,
-    leaves_its_input_alone,
-    maps_fit,
-)
-
-
-def make_samples() -> list[Sample]:
-    """Six pictures of several sizes, one of a single pixel, the same at every call."""
-    return [_sample(index, size) for index, size in enumerate(_SIZES)]
-
-
-def _sample(index: int, size: tuple[int, int]) -> Sample:
-    width, height = size
-    rows, columns = np.mgrid[0:height, 0:width]
-    waves = np.stack([np.sin(rows / (3 + index + c)) + np.cos(columns / (5 + 2 * c)) for c in range(3)], axis=-1)
-    grain = np.random.default_rng(index).normal(0, 12, waves.shape)
-    picture = Image.fromarray(np.clip(128 + 50 * waves + grain, 0, 255).astype(np.uint8))
-    stream = io.BytesIO()
-    text = PngInfo()
-    if index in _WRITTEN:
-        text.add_text(*_WRITTEN[index])
-    picture.save(stream, "PNG", pnginfo=text)
-    content = stream.getvalue()
-    header = probe(content)
-    ref = ImageRef(f"sample_{index}.png", digest(content), len(content), "PNG", width, height)
-    return Sample(ref, decode(content, header), content)
-
-
-def _batch(detector: Detector, samples: Sequence[Sample]) -> Batch:
-    """A batch as the engine would make it."""
-    pixels = detector.looks_at == "pixels"
-    return Batch(
-        detector.session,
-        [sample.ref for sample in samples],
-        [sample.pixels for sample in samples] if pixels else (),
-        () if pixels else [sample.content for sample in samples],
-    )
-
-
-def _ask(detector: Detector, samples: Sequence[Sample]) -> list[Finding]:
-    with _inference():
-        return detector.examine(_batch(detector, samples))
-
-
-def _maps(detector: Any, samples: Sequence[Sample]) -> list[np.ndarray]:
-    with _inference():
-        maps: list[np.ndarray] = detector.heatmaps(_batch(detector, samples))
-    assert len(maps) == len(samples), f"{len(maps)} heatmaps for {len(samples)} images"
-    for one in maps:
-        sound = isinstance(one, np.ndarray) and one.dtype.kind == "f" and one.ndim == 2 and one.size
-        kind = f"{getattr(one, 'dtype', type(one).__name__)} of shape {np.shape(one)}"
-        assert sound, f"a heatmap is {kind}; expected an array of floats (height, width)"
-    return maps
 
 
 def _check_claim(claim: Claim, own: Sequence[str]) -> None:
@@ -293,8 +162,3 @@ def _world() -> dict[str, Any]:
         world["torch's default dtype"] = str(torch.get_default_dtype())
         world["the global random state of torch"] = torch.get_rng_state().tolist()
     return world
-
-
-def _inference() -> AbstractContextManager[Any]:
-    torch = sys.modules.get("torch")
-    return torch.inference_mode() if torch else nullcontext()
