@@ -1,5 +1,9 @@
 """A third-party distribution in milliseconds: its module and its dist-info in a folder of sys.path."""
 
+import os
+import subprocess
+import sys
+import sysconfig
 from pathlib import Path
 
 DETECTOR = """
@@ -29,3 +33,19 @@ def install(
     metadata.mkdir()
     (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n\nAbout.\n")
     (metadata / "entry_points.txt").write_text(offers or f"[forensic.detectors]\n{entry} = {name}\n")
+
+
+def environment_with(package: Path, folder: Path) -> Path:
+    """The Python of a new virtual environment that sees our packages and has this one installed by pip."""
+    folder = folder / "venv"
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, timeout=120)
+    python = folder / "bin" / "python" if os.name == "posix" else folder / "Scripts" / "python.exe"
+    site = subprocess.run(
+        [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    ours = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    Path(site, "ours.pth").write_text("\n".join(f"import site; site.addsitedir({path!r})" for path in sorted(ours)) + "\n")
+    command = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation", str(package)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return python

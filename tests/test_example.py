@@ -1,32 +1,19 @@
 """A stranger's package: built, installed by pip into a fresh environment beside ours, and used."""
 
 import json
-import os
 import subprocess
-import sys
-import sysconfig
 from pathlib import Path
 
 import pytest
+
+from installing import environment_with
 
 EXAMPLE = Path(__file__).parent.parent / "plugins" / "example"
 
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
-    """A new virtual environment that sees our packages and has the example installed by pip."""
-    folder = tmp_path_factory.mktemp("fresh") / "venv"
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, timeout=120)
-    python = folder / "bin" / "python" if os.name == "posix" else folder / "Scripts" / "python.exe"
-    site = subprocess.run(
-        [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], check=True, capture_output=True, text=True
-    ).stdout.strip()
-    ours = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
-    Path(site, "ours.pth").write_text("\n".join(f"import site; site.addsitedir({path!r})" for path in sorted(ours)) + "\n")
-    command = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation", str(EXAMPLE)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    return python
+    return environment_with(EXAMPLE, tmp_path_factory.mktemp("fresh"))
 
 
 def forensic(python, *arguments):

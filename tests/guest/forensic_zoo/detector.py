@@ -8,6 +8,7 @@ import numpy as np
 from forensic_cli import Batch, Detector, Weights, hookimpl
 from forensic_cli.classifier import Look
 from forensic_cli.features.encoders import tokens
+from forensic_zoo.learnt import Learnt
 
 ENCODER = Weights("package:forensic_detectors/probe/clip", licence="MIT", files=("*.json", "*.safetensors", "graph.*"))
 LOOK = Look(size=224, resize=224, kernel="bicubic")
@@ -17,6 +18,8 @@ class Zoo(Detector):
     """How strongly an encoder responds to a picture: made up, to show how a forward pass is shared."""
 
     paper = "arXiv:0000.00000"
+    cost = "1 forward pass, which probe needs as well"
+    light = True
 
     @dataclass(frozen=True)
     class Options:
@@ -35,3 +38,4 @@ class Zoo(Detector):
 @hookimpl
 def register_detectors(register):
     register("zoo", Zoo)
+    register("zoo.learnt", Learnt)
