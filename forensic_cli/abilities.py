@@ -71,7 +71,8 @@ class Exports(Protocol):
 class Trains(Protocol):
     """A detector's class that can be trained (`train`); `train` is a class method.
 
-    `Training` is a frozen dataclass of options, like `Options`.
+    `Training` is a frozen dataclass of options, like `Options`. A class with `photographs_alone = True` may be trained on
+    data without generated images: then its calibration is written, and no figure of what it finds.
     """
 
     Training: type

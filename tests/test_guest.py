@@ -1,6 +1,7 @@
 """One package that brings a guest of every kind, installed by pip beside ours and tried as its user would."""
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -98,3 +99,13 @@ def test_its_detector_is_trained_measured_and_used(forensic, zoo, tmp_path):
         scores[Path(row["path"]).parent.name].append(by_method["zoo.learnt"])
         assert by_method["zoo"] > 0
     assert np.mean(scores["fake"]) > np.mean(scores["real"])
+
+
+def test_it_may_be_trained_on_photographs_alone(forensic, zoo, tmp_path):
+    photographs = tmp_path / "photographs"
+    for beast in ("lion", "tiger"):
+        shutil.copytree(zoo / beast / "real", photographs / beast / "real")
+    forensic("train", "zoo.learnt", photographs, "-o", "model", "--steps", "10", "--holdout", "0.5", "--workers", "0")
+    profile = json.loads((tmp_path / "model" / "calibration.json").read_text())
+    assert len(profile["methods"]["zoo.learnt"]["photographs"]) == 6
+    assert "nothing is known of what it finds" in (tmp_path / "model" / "README.md").read_text()

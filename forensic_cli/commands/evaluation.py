@@ -24,7 +24,7 @@ from forensic_cli.status import Status
 from forensic_cli.transforms import expand, parse
 
 if TYPE_CHECKING:
-    from forensic_cli.commands.evaluate import Asked
+    from forensic_cli.commands.asked import Asked
     from forensic_cli.commands.parameters import Machine
     from forensic_cli.records import Run
 

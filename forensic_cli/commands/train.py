@@ -76,7 +76,7 @@ def train(
     if not isinstance(offer.factory, Trains):
         raise UsageError(f"{method} cannot be trained: it has nothing that learns (forensic methods {method})")
     recipe = options.build(offer.factory.Training, _of(method, settings(set_, None)), method)
-    data = read_dataset(dataset)
+    data = read_dataset(dataset, both=not getattr(offer.factory, "photographs_alone", False))
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:

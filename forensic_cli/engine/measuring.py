@@ -81,7 +81,7 @@ class Measured:
             device=None,
             dtype=None,
             photographs=_sample(photographs),
-            generated=_sample(generated),
+            generated=_sample(generated) if generated else None,
             methods={method: self.calibrated},
         )
 
@@ -96,7 +96,8 @@ def measure(
 ) -> Measured:
     """Everything a model card tells. `known` was trained on and serves the zero-pixel control alone.
 
-    `watch` is told what could not be scored. Raises TrainingError if no photograph, or no generated image, could be.
+    `watch` is told what could not be scored. Where `unseen` has no generated image the calibration is all that can be told.
+    Raises TrainingError if no photograph, or none of its generated images, could be scored.
     """
     scored = score(unseen, _ready(method, session), watch)
     watch.tell_left_out(scored.left_out)
@@ -105,20 +106,24 @@ def measure(
     unlike = {name: np.asarray(scored.unlike[method.name, one], float) for name, one in CONDITIONS.items()}
     native = scores["native"]
     parts = _split(items, native)
+    finds = any(item.generated for item in unseen)
     for some, words in zip(parts, ("photographs", "generated images"), strict=True):
-        if not len(some):
+        if not len(some) and (finds or some is parts[0]):
             raise TrainingError(f"none of the {words} held out could be read and scored, so nothing can be measured")
     tells = not np.isnan(unlike["native"]).all()
     strange = [np.round(unlike["native"][some], 4).tolist() if tells else None for some in parts]
     calibrated = Calibrated.of(
         method.use,
-        *(np.round(native[some], 4) for some in parts),
+        np.round(native[parts[0]], 4),
+        np.round(native[parts[1]], 4) if finds else None,
         beside=True,
         sources=[items[one].source for one in parts[0]],
         unlike=strange[0],
-        generated_unlike=strange[1],
+        generated_unlike=strange[1] if finds else None,
     )
     limits = calibrated.verdict_thresholds
+    if not finds:
+        return Measured(calibrated, {}, [], [], [], None, items, native)
     judged = {name: _judged(some, unlike[name], calibrated) for name, some in scores.items()}
     control = zero_pixel(_outsides(known), [scored.outsides[one] for some in parts for one in some])
     return Measured(

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from forensic_cli.classifier import Classifier
 from forensic_cli.detector import Batch, Session
 from forensic_cli.errors import WeightsError
+from forensic_cli.features.seen import Seen
 from forensic_cli.features.windows import Window, cut, windows
 from forensic_cli.records import Weights
 from forensic_cli.weights import locate
@@ -18,19 +19,6 @@ GRAPH = "graph.onnx"  # beside model.safetensors: the same network for ONNX Runt
 
 Build = Callable[[Classifier], Any]
 """Makes an untrained torch module of what a Classifier describes: (M, 3, H, W) normalised float32 to (M, 1) or (M, 2)."""
-
-
-class Seen(NamedTuple):
-    """What a network makes of M crops; float32."""
-
-    odds: np.ndarray
-    """Log-odds of "generated", (M,)."""
-
-    maps: np.ndarray | list[np.ndarray] | None
-    """Where it has them evidence maps, (h, w) each: the mean of one is the log-odds less the bias."""
-
-    features: np.ndarray | None
-    """Where it gives them what its last layer reads, (M, D)."""
 
 
 class Network(Protocol):

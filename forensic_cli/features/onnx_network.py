@@ -11,8 +11,8 @@ import onnxruntime
 from forensic_cli.classifier import Classifier
 from forensic_cli.detector import Session
 from forensic_cli.errors import WeightsError
-from forensic_cli.features.networks import Seen
 from forensic_cli.features.onnx_runner import OnnxRunner
+from forensic_cli.features.seen import Seen
 
 METADATA = "forensic"
 """The entry of the file's metadata that holds the Classifier, as JSON."""

@@ -16,7 +16,7 @@ from torch import nn
 from forensic_cli.classifier import Classifier
 from forensic_cli.detector import Session
 from forensic_cli.errors import WeightsError, reason
-from forensic_cli.features.networks import Seen
+from forensic_cli.features.seen import Seen
 
 _MOST = 32  # crops in one forward pass
 _PIXELS = 5 << 20  # and their pixels, unless the body says another number: of a ResNet-50 they take about a gigabyte

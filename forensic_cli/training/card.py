@@ -38,7 +38,7 @@ def write_card(file: Path, card: Card) -> None:
 def _head(card: Card) -> str:
     record, recipe, data = card.record, card.record["recipe"], card.record["data"]
     lessons = f"for {recipe['steps']:,} steps of {recipe['batch']}, " if "steps" in recipe else ""
-    return f"""# {recipe.get("backbone", "A probe")}, trained with `forensic train {record["method"]}`
+    return f"""# {recipe.get("backbone", "A detector")}, trained with `forensic train {record["method"]}`
 
 Gives the log-odds that an image was generated; higher means more likely generated. A score ranks images and is no verdict:
 below every threshold is not "authentic".
@@ -54,6 +54,12 @@ def _figures(card: Card) -> str:
         return "Nothing was held out, so nothing was measured: no figure could be trusted.\n"
     known = measured.calibrated
     rates = known.verdict_thresholds
+    if not measured.conditions:
+        photographs = counted(len(known.photographs), known.sources, known.worth)
+        return (
+            f"{photographs} were held out and calibrate its verdicts. No generated image was, so nothing is known of what "
+            "it finds.\n"
+        )
     rows = []
     for name, one in measured.conditions.items():
         cells = [_with_interval(one, key) for key in ("auroc", "tpr_at_fpr_0.05", "tpr_at_fpr_0.01")]

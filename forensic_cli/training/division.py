@@ -83,7 +83,7 @@ def _sided(items: Sequence[Labelled], held: Sequence[bool], doubts: tuple[str, .
     known = tuple(item for item, out in zip(items, held, strict=True) if not out)
     unseen = tuple(item for item, out in zip(items, held, strict=True) if out)
     for side, words in ((known, "trained on"), (unseen, "held out")):
-        if not any(item.generated for item in side):
+        if any(item.generated for item in items) and not any(item.generated for item in side):
             raise TrainingError(f"nothing that is {words} is a generated image: hold out other sources")
     if not any(item.label == PHOTOGRAPH for item in unseen):
         raise TrainingError(

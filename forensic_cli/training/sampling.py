@@ -16,11 +16,17 @@ class Sampler:
 
     Within a class a group (the generator where it is named, else the source) is drawn in proportion to the square root of
     its size, and an image of it uniformly. `weights`: how many times as often groups of a kind are drawn, by the beginning
-    of the kind ("handmade": 2.0); the longest beginning that fits counts. Raises UsageError for a class without images.
+    of the kind ("handmade": 2.0); the longest beginning that fits counts. `photographs_alone`: no generated image is drawn.
+    Raises UsageError for a class without images.
     """
 
     def __init__(
-        self, items: Sequence[Labelled], batch_size: int, seed: int, weights: Mapping[str, float] | None = None
+        self,
+        items: Sequence[Labelled],
+        batch_size: int,
+        seed: int,
+        weights: Mapping[str, float] | None = None,
+        photographs_alone: bool = False,
     ) -> None:
         self._batch_size = batch_size
         self._seed = seed
@@ -36,22 +42,22 @@ class Sampler:
             numbers[row] = names.setdefault((item.generator or item.source, prefixes.of(item.kind)), len(names))
         factors = ([prefixes.weight(prefix) for _, prefix in names] for names in groups)
         rows = (np.flatnonzero(generated == which) for which in (False, True))
-        words = ("photographs", "generated images")
+        words = ("photographs", "generated images")[: 1 if photographs_alone else 2]
         self._classes = [
             _Class.of(word, within, numbers[within], factor)
-            for word, within, factor in zip(words, rows, factors, strict=True)
+            for word, within, factor in zip(words, rows, factors, strict=False)
         ]
 
     def batch(self, step: int) -> list[int]:
         """The images of one batch, as numbers into the items, in random order; depends on the seed and the step alone.
 
-        Half of them are generated; of an odd number the last one by chance.
+        Half of them are generated, if any; of an odd number the last one by chance.
         """
         digest = hashlib.sha256(f"{self._seed}\0{step}\0batch".encode()).digest()
         random = np.random.Generator(np.random.PCG64(int.from_bytes(digest, "big")))
-        number = (self._batch_size + int(random.random() < 0.5)) // 2
-        others, generated = self._classes
-        drawn = np.concatenate([others.draw(random, self._batch_size - number), generated.draw(random, number)])
+        half = (self._batch_size + int(random.random() < 0.5)) // 2
+        numbers = [self._batch_size - half, half] if len(self._classes) == 2 else [self._batch_size]
+        drawn = np.concatenate([one.draw(random, number) for one, number in zip(self._classes, numbers, strict=True)])
         return [int(row) for row in random.permutation(drawn)]
 
 

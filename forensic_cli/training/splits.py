@@ -62,13 +62,14 @@ def folds(items: Sequence[Labelled], count: int, seed: int = 0, by: By = "source
 def holdout(items: Sequence[Labelled], share: float, seed: int = 0, by: By = "source") -> list[bool]:
     """Whether each image is held out for validation: whole groups, as in `folds`, and about `share` of each label.
 
-    Both sides always have both classes, if it takes more than `share`: of two generators one is held out, with its
-    photographs. Raises UsageError where that cannot be.
+    Both sides always have all classes that there are, if it takes more than `share`: of two generators one is held out,
+    with its photographs. Raises UsageError where that cannot be.
     """
     if not 0 < share < 1:
         raise UsageError(f"a share of {share:g} cannot be held out; it lies between 0 and 1")
     groups = _groups(items, by, seed)
     total = _sum(groups)
+    classes = _classes(total)
     held: _Numbers = Counter()
     chosen: set[str] = set()
 
@@ -79,13 +80,13 @@ def holdout(items: Sequence[Labelled], share: float, seed: int = 0, by: By = "so
 
     def spare(group: _Group) -> bool:
         """Whether training can do without it."""
-        return group.name not in chosen and len(_classes(total - held - group.numbers)) == 2
+        return group.name not in chosen and _classes(total - held - group.numbers) == classes
 
     for group in groups:
         if spare(group) and miss(group) < miss():
             chosen.add(group.name)
             held += group.numbers
-    while lacking := {True, False} - _classes(held):
+    while lacking := classes - _classes(held):
         able = [group for group in groups if _classes(group.numbers) & lacking and spare(group)]
         if not able:
             raise UsageError(_impossible(groups))

@@ -45,6 +45,7 @@ class Learnt(Detector):
 
     paper = "arXiv:0000.00000"
     cost = "nothing to speak of"
+    photographs_alone = True
 
     @dataclass(frozen=True)
     class Options:
@@ -64,7 +65,7 @@ class Learnt(Detector):
         torch.manual_seed(seed)
         batches = Batches(
             known,
-            Sampler(known, job.batch_size or 8, seed),
+            Sampler(known, job.batch_size or 8, seed, photographs_alone=not any(item.generated for item in known)),
             Crops(32, "native", "none", 1),
             seed,
             target=lambda item, crop: (item.generated, crop.mean() / 255),
