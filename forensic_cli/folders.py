@@ -19,7 +19,7 @@ class Met(NamedTuple):
     matched: bool
 
 
-class Steps:
+class Glob:
     """A pattern, taken one name at a time: a state holds the parts that may come next, `end` in it means a match."""
 
     def __init__(self, parts: Iterable[str]) -> None:
@@ -51,7 +51,7 @@ class Steps:
         return frozenset(state + [at + 1 for at in state if at < self.end and self._parts[at] is None])
 
 
-def walk(root: str, steps: Steps | None = None) -> Iterator[Met | Skipped | Failure]:
+def walk(root: str, steps: Glob | None = None) -> Iterator[Met | Skipped | Failure]:
     """Everything below `root`, or only what matches `steps` and what lies below a folder that matches."""
     way = _Way()
     yield from way.enter(root, steps.start() if steps else None)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from forensic_cli.errors import why
-from forensic_cli.folders import Met, Steps, walk
+from forensic_cli.folders import Glob, Met, walk
 from forensic_cli.records import Failure, Skipped
 
 _MAGIC = re.compile(r"[*?[]")
@@ -140,7 +140,7 @@ def _matching(pattern: str) -> Iterator[_Reached | Met]:
     rest = name + pattern[len(fixed) :]
     nothing = True
     if os.path.isdir(folder or os.curdir):
-        for found in walk(folder, Steps(rest.replace(os.altsep or os.sep, os.sep).split(os.sep))):
+        for found in walk(folder, Glob(rest.replace(os.altsep or os.sep, os.sep).split(os.sep))):
             nothing = nothing and isinstance(found, Skipped)
             yield found
     if nothing:

@@ -33,7 +33,7 @@ _ALIKE = 0.99  # share of the photographs that are not told to be unlike the oth
 
 
 @dataclass(frozen=True)
-class Sample:
+class Collection:
     """Which images a profile was made from."""
 
     number: int
@@ -45,7 +45,7 @@ class Sample:
     """In pixels: the least, that of the smallest 1 %, the median and the most; empty if unknown."""
 
     @classmethod
-    def of(cls, refs: Iterable[ImageRef], left_out: int, origin: Iterable[str]) -> "Sample":
+    def of(cls, refs: Iterable[ImageRef], left_out: int, origin: Iterable[str]) -> "Collection":
         known = list(refs)
         sides = sorted(min(ref.width, ref.height) for ref in known)
         last = len(sides) - 1
@@ -169,8 +169,8 @@ class Profile:
     seed: int
     device: str | None
     dtype: str | None
-    photographs: Sample
-    generated: Sample | None
+    photographs: Collection
+    generated: Collection | None
     methods: Mapping[str, Calibrated]
     """By name."""
     source: str = ""

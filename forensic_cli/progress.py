@@ -116,7 +116,7 @@ def _bar(title: str, *columns: ProgressColumn) -> Progress:
     return Progress(TextColumn(title), BarColumn(bar_width=20), *columns, console=Console(stderr=True), transient=True)
 
 
-class Steps(Voice):
+class TrainingVoice(Voice):
     """A training, step by step; without a terminal a line every so often."""
 
     def __init__(self) -> None:
@@ -133,7 +133,7 @@ class Steps(Voice):
             self.say(f"{'image' if loss is None else 'step'} {done:,} of {total:,}{loss_words}")
 
 
-class StepsBar(Steps):
+class TrainingBar(TrainingVoice):
     """The same as a bar."""
 
     def __init__(self) -> None:
@@ -156,7 +156,7 @@ class StepsBar(Steps):
         )
 
 
-class Hushed(Steps):
+class Hushed(TrainingVoice):
     """One of several processes that train together, whose first speaks for all."""
 
     def step(self, done: int, total: int, loss: float | None, waiting: float, problems: Sequence[str] = ()) -> None:
@@ -171,11 +171,11 @@ def main_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def steps_observer() -> Steps:
+def steps_observer() -> TrainingVoice:
     """A bar where stderr is a terminal, lines elsewhere."""
     if not main_process():
         return Hushed()
-    return StepsBar() if sys.stderr and sys.stderr.isatty() else Steps()
+    return TrainingBar() if sys.stderr and sys.stderr.isatty() else TrainingVoice()
 
 
 def pace(summary: Summary, total: int | None) -> str:

@@ -31,7 +31,7 @@ _PLACE_REMEDY = {
 
 
 @dataclass(frozen=True)
-class Found:
+class OnDisk:
     """Weights on this machine, not yet read: a folder or a single file, and the commit if it is known."""
 
     weights: Weights
@@ -46,7 +46,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Located(Found):
+class Located(OnDisk):
     """Weights whose bytes were read: `sha256` is that of a single file, or of the sorted "name NUL digest newline"."""
 
     sha256: str
@@ -60,7 +60,7 @@ class Located(Found):
         }
 
 
-def find(weights: Weights) -> Found | None:
+def find(weights: Weights) -> OnDisk | None:
     """Where these weights lie on this machine, without hashing and without the network; None if they are not here.
 
     Looked for as a local path, then among unbundled weights, then in the hub's cache. Raises WeightsError for a local
@@ -71,7 +71,7 @@ def find(weights: Weights) -> Found | None:
     local = _local(weights.source)
     if local is not None:
         _check_local(local, weights)
-        return Found(weights, local, None, "local")
+        return OnDisk(weights, local, None, "local")
     unbundled = _unbundled(weights)
     if unbundled is not None:
         return unbundled
@@ -82,7 +82,7 @@ def find(weights: Weights) -> Found | None:
     snapshot = hub.cached(weights.source, weights.revision, weights.files)
     if snapshot is None or absent(snapshot, weights.files):
         return None
-    return Found(weights, snapshot, snapshot.name, "hub")
+    return OnDisk(weights, snapshot, snapshot.name, "hub")
 
 
 def locate(weights: Weights, offline: bool = False) -> Located:
@@ -93,7 +93,7 @@ def locate(weights: Weights, offline: bool = False) -> Located:
     return identify(find(weights) or _fetched(weights, offline))
 
 
-def identify(found: Found) -> Located:
+def identify(found: OnDisk) -> Located:
     """Read every byte, or remember having read it. Raises WeightsError if a digest is not the expected one."""
     try:
         memory = cache_folder() / "digests.sqlite"
@@ -115,7 +115,7 @@ def identify(found: Found) -> Located:
     return Located(found.weights, found.path, found.revision, found.place, fingerprint(seen, found.path.is_file()))
 
 
-def verify(found: Found) -> list[str]:
+def verify(found: OnDisk) -> list[str]:
     """Every file whose bytes on disk are not the expected ones, one line each; nothing is remembered from before."""
     problems = []
     files, wanted = found.files, expected(found)
@@ -133,7 +133,7 @@ def verify(found: Found) -> list[str]:
     return problems
 
 
-def expected(found: Found) -> dict[str, str]:
+def expected(found: OnDisk) -> dict[str, str]:
     """The SHA-256 of files as far as known: from the hub's names for large files, the bundle, and the record itself."""
     blobs = {name: _blob(path) for name, path in found.files.items()}
     known = {name: blob for name, blob in blobs.items() if len(blob) == 64}
@@ -186,7 +186,7 @@ def _shards(index: Path) -> list[str]:
         return []  # whoever loads it says what is wrong with it
 
 
-def _packaged(weights: Weights) -> Found:
+def _packaged(weights: Weights) -> OnDisk:
     """Weights that came with a package. Raises WeightsError if they are not there."""
     package, _, inside = weights.source.removeprefix(_PACKAGE).partition("/")
     spec = importlib.util.find_spec(package)
@@ -194,7 +194,7 @@ def _packaged(weights: Weights) -> Found:
     missing = absent(folder, weights.files)
     if missing:
         raise WeightsError(f"no {missing} in {folder}: install {package.replace('_', '-')} anew")
-    return Found(weights, folder, None, "package")
+    return OnDisk(weights, folder, None, "package")
 
 
 def _local(source: str) -> Path | None:
@@ -239,7 +239,7 @@ def _shape(patterns: Sequence[str]) -> str:
     return f"a folder with {', '.join(patterns)}"
 
 
-def _fetched(weights: Weights, offline: bool) -> Found:
+def _fetched(weights: Weights, offline: bool) -> OnDisk:
     if weights.by_hand:
         command = f"forensic weights convert METHOD {Path(weights.pickle).name}"
         raise WeightsError(f"its weights are not here: get {weights.pickle} from {weights.source}, then `{command}`")
@@ -253,7 +253,7 @@ def _fetched(weights: Weights, offline: bool) -> Found:
     missing = absent(snapshot, weights.files)
     if missing:
         raise WeightsError(f"{weights.source} has no {missing}: expected {_shape(weights.files)}")
-    return Found(weights, snapshot, snapshot.name, "hub")
+    return OnDisk(weights, snapshot, snapshot.name, "hub")
 
 
 def bundle_folder(source: str, revision: str) -> Path:
@@ -261,7 +261,7 @@ def bundle_folder(source: str, revision: str) -> Path:
     return cache_folder() / "weights" / re.sub(r"[^\w.-]+", "--", source).lstrip(".")[:150] / revision
 
 
-def _unbundled(weights: Weights) -> Found | None:
+def _unbundled(weights: Weights) -> OnDisk | None:
     """The newest bundle of that source which fits the revision, if one is asked for."""
     try:
         home = bundle_folder(weights.source, "any").parent
@@ -275,9 +275,9 @@ def _unbundled(weights: Weights) -> Found | None:
         if weights.revision not in (None, record["revision"], record["asked"]):
             continue
         if record["single"]:
-            return Found(weights, folder / record["single"], record["revision"], "bundle")
+            return OnDisk(weights, folder / record["single"], record["revision"], "bundle")
         if not absent(folder, weights.files):
-            return Found(weights, folder, record["revision"], "bundle")
+            return OnDisk(weights, folder, record["revision"], "bundle")
     return None
 
 

@@ -8,14 +8,14 @@ import pytest
 
 from forensic_cli import profiles
 from forensic_cli.errors import UsageError
-from forensic_cli.profiles import Calibrated, Profile, Sample
+from forensic_cli.profiles import Calibrated, Collection, Profile
 from forensic_cli.records import ImageRef, MethodUse
 
 USE = MethodUse("sharp", "forensic-sharp", "1.4.2", {"size": 64, "weights": "a/b"}, ({"source": "a/b", "sha256": "ab"},))
 
 
 def made(scores=range(400), **changes):
-    sample = Sample(400, 2, ("photos/",), {"JPEG": 400}, (200.0, 240.0, 500.0, 4000.0))
+    sample = Collection(400, 2, ("photos/",), {"JPEG": 400}, (200.0, 240.0, 500.0, 4000.0))
     known = Calibrated.of(USE, np.array(scores, float))
     fields = {"forensic": "0.1.0", "made": "2026-01-01T00:00:00+00:00", "command": "forensic", "seed": 0}
     return Profile(
@@ -99,8 +99,8 @@ def test_so_few_photographs_say_what_they_cannot_promise():
 
 def test_an_image_smaller_than_nearly_all_of_them_is_outside():
     refs = [ImageRef(f"{side}", "00", 1, "JPEG", side, 2 * side) for side in range(100, 300)]
-    sample = Sample.of(refs, 0, ["photos/"])
+    sample = Collection.of(refs, 0, ["photos/"])
     assert sample.short_side == (100.0, 102.0, 200.0, 299.0)
     assert "short sides there begin at 102" in sample.outside(500, 101)
     assert sample.outside(102, 500) is None
-    assert Sample.of([], 0, []).outside(1, 1) is None
+    assert Collection.of([], 0, []).outside(1, 1) is None

@@ -20,7 +20,7 @@ from forensic_cli.status import Status
 if TYPE_CHECKING:
     from forensic_cli.bundles import Progress
     from forensic_cli.records import Weights
-    from forensic_cli.weights import Found
+    from forensic_cli.weights import OnDisk
 
 app = typer.Typer(help="The networks that methods need: list, fetch, check and carry them.", no_args_is_help=True)
 app.command()(convert)
@@ -160,7 +160,7 @@ def _needs(methods: Iterable[str], loose: list[Path]) -> tuple[list[tuple[str, l
     return chosen, broken
 
 
-def _here(chosen: list[tuple[str, list[Weights]]], problems: list[str]) -> Iterator[tuple[str, Weights, Found | None]]:
+def _here(chosen: list[tuple[str, list[Weights]]], problems: list[str]) -> Iterator[tuple[str, Weights, OnDisk | None]]:
     from forensic_cli.weights import find
 
     for method, needs in chosen:

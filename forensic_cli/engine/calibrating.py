@@ -8,7 +8,7 @@ import numpy as np
 
 from forensic_cli.engine.methods import Method
 from forensic_cli.errors import UsageError
-from forensic_cli.profiles import Calibrated, Profile, Sample
+from forensic_cli.profiles import Calibrated, Collection, Profile
 from forensic_cli.records import FileRecord, ImageRef, Json, Run
 from forensic_cli.statistics.costs import cllr, cllr_min
 from forensic_cli.statistics.ratio_fitting import fit, held_out
@@ -116,8 +116,8 @@ def profile(
         seed=run.seed,
         device=run.device,
         dtype=run.dtype,
-        photographs=Sample.of(photographs.refs, len(photographs.left_out), origin),
-        generated=None if generated is None else Sample.of(generated.refs, len(generated.left_out), generated_origin),
+        photographs=Collection.of(photographs.refs, len(photographs.left_out), origin),
+        generated=None if generated is None else Collection.of(generated.refs, len(generated.left_out), generated_origin),
         methods=made,
     )
 

@@ -17,7 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 from forensic_cli import images
 from forensic_cli.abilities import Localises
 from forensic_cli.detector import Batch
-from forensic_cli.engine.loading import Found
+from forensic_cli.engine.loading import Listed
 from forensic_cli.engine.methods import Method
 from forensic_cli.engine.overlays import Caption, overlay
 from forensic_cli.errors import ImageError, PluginError, ReportError, UsageError, WeightsError, out_of_memory, reason
@@ -75,7 +75,7 @@ class Heatmaps:
         self._blind: set[str] = set()
         self._drawn: dict[tuple[str, str], Path | str] = {}
 
-    def besides(self, found: Iterable[Found]) -> Iterator[Found]:
+    def besides(self, found: Iterable[Listed]) -> Iterator[Listed]:
         """All that is found but for the pictures of this folder that are met on the way: they would be drawn in turn."""
         own = os.path.abspath(self._folder) if self.methods else None
         for one in found:

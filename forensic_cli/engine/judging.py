@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from forensic_cli.profiles import USUAL, Calibrated, Sample, counted
+from forensic_cli.profiles import USUAL, Calibrated, Collection, counted
 from forensic_cli.records import FileRecord, Finding, Json, Label, Verdict
 from forensic_cli.statistics import conformal, discovery
 from forensic_cli.statistics.combining import Rule, combine
@@ -32,7 +32,7 @@ class Basis:
     """What a method is judged against: its scores in a profile, the images they are of, and where the profile is from."""
 
     calibrated: Calibrated
-    photographs: Sample
+    photographs: Collection
     source: str
 
 

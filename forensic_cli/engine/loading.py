@@ -19,7 +19,7 @@ from forensic_cli.paths import Candidate
 from forensic_cli.records import Failure, FileStatus, Finding, ImageRef, Skipped
 from forensic_cli.store import Forgiving
 
-Found = Candidate | Skipped | Failure
+Listed = Candidate | Skipped | Failure
 
 _BUDGET = 512 << 20  # bytes of files and pixels that wait for the detectors
 _CHUNK = 256  # files looked up in the store at once
@@ -80,21 +80,21 @@ class Budget:
             self._changed.notify_all()
 
 
-class Feed:
+class Ahead:
     """Takes things from an iterator in a thread, so that nobody waits for a slow one: a list still being written."""
 
-    def __init__(self, source: Iterable[Found]) -> None:
-        self._queue: Queue[Found | BaseException | None] = Queue(_WAITING)
+    def __init__(self, source: Iterable[Listed]) -> None:
+        self._queue: Queue[Listed | BaseException | None] = Queue(_WAITING)
         self._closed = False
         Thread(target=self._run, args=(source,), daemon=True, name="forensic-find").start()
 
     def close(self) -> None:
         self._closed = True
 
-    def chunks(self) -> Iterator[list[Found]]:
+    def chunks(self) -> Iterator[list[Listed]]:
         """What has come by now, at most `_CHUNK` at once; an empty list where nothing comes for a while."""
         while True:
-            chunk: list[Found] = []
+            chunk: list[Listed] = []
             with suppress(Empty):
                 while len(chunk) < _CHUNK:
                     item = self._queue.get(timeout=_PATIENCE) if not chunk else self._queue.get_nowait()
@@ -106,7 +106,7 @@ class Feed:
                     chunk.append(item)
             yield chunk
 
-    def _run(self, source: Iterable[Found]) -> None:
+    def _run(self, source: Iterable[Listed]) -> None:
         last = None
         try:
             for item in source:
@@ -116,7 +116,7 @@ class Feed:
             last = error
         self._put(last)
 
-    def _put(self, item: "Found | BaseException | None") -> bool:
+    def _put(self, item: "Listed | BaseException | None") -> bool:
         while not self._closed:
             with suppress(Full):
                 self._queue.put(item, timeout=_PATIENCE)
@@ -152,14 +152,14 @@ class Loader:
         self._ahead = ahead + workers
         self._budget = Budget(_BUDGET)
 
-    def load(self, found: Iterable[Found]) -> Generator[Loaded | None, None, None]:
+    def load(self, found: Iterable[Listed]) -> Generator[Loaded | None, None, None]:
         """Yield everything found, in order, and None whenever the source is slow.
 
         The pixels of at most `ahead` files and of a bounded size wait meanwhile.
         """
         waiting: deque[Loaded | tuple[int, Future[Loaded]]] = deque()
         busy = ticket = 0
-        feed = Feed(found)
+        feed = Ahead(found)
         pool = ThreadPoolExecutor(self._workers, thread_name_prefix="forensic-read")
         try:
             for item in self._looked_up(feed):
@@ -191,7 +191,7 @@ class Loader:
         self._budget.hand_over(ticket, loaded.size)
         return loaded
 
-    def _looked_up(self, feed: Feed) -> Iterator["Loaded | Candidate | None"]:
+    def _looked_up(self, feed: Ahead) -> Iterator["Loaded | Candidate | None"]:
         """What the store knows completely is loaded already, without a file being opened."""
         for chunk in feed.chunks():
             candidates = [one for one in chunk if isinstance(one, Candidate)]

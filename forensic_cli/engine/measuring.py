@@ -24,12 +24,12 @@ from forensic_cli.engine.methods import Method
 from forensic_cli.engine.watching import Watch
 from forensic_cli.engine.work import Ready
 from forensic_cli.errors import ForensicError, TrainingError
-from forensic_cli.profiles import Calibrated, Profile, Sample
+from forensic_cli.profiles import Calibrated, Collection, Profile
 from forensic_cli.records import ImageRef
 from forensic_cli.statistics import ranking, shares
 from forensic_cli.statistics.controls import Outside, zero_pixel
 from forensic_cli.statistics.intervals import clopper_pearson
-from forensic_cli.statistics.resampling import Scored, bootstrap
+from forensic_cli.statistics.resampling import Sourced, bootstrap
 from forensic_cli.store import NoStore
 from forensic_cli.transforms import parse
 
@@ -86,9 +86,9 @@ class Measured:
         )
 
 
-def _sample(items: Sequence[Image]) -> Sample:
+def _sample(items: Sequence[Image]) -> Collection:
     refs = [ImageRef(one.path, one.sha256, one.bytes, one.format, one.width, one.height) for one in items]
-    return Sample.of(refs, 0, sorted({one.source for one in items}))
+    return Collection.of(refs, 0, sorted({one.source for one in items}))
 
 
 def measure(
@@ -168,7 +168,7 @@ def table(items: Items, scores: np.ndarray, judged: np.ndarray, limits: Mapping[
     """
     real, generated = _split(items, scores)
     found: dict[str, Any] = {}
-    of = [Scored(scores[some], [items[index].source for index in some]) for some in (real, generated)]
+    of = [Sourced(scores[some], [items[index].source for index in some]) for some in (real, generated)]
     for name, one in bootstrap(of[0], {"": of[1]}, _TOLD)[""].items():
         found |= {name: one.value, f"{name}_interval": list(one.interval)}
     over = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from forensic_cli.engine.examining import Examiner, Results
 from forensic_cli.engine.heatmaps import Heatmaps
-from forensic_cli.engine.loading import Found, Loaded, Loader, Read
+from forensic_cli.engine.loading import Listed, Loaded, Loader, Read
 from forensic_cli.engine.methods import Method
 from forensic_cli.engine.versions import Concerns, Versions
 from forensic_cli.errors import Stopped
@@ -34,7 +34,7 @@ class Examined:
 
 
 def examined(
-    found: Iterable[Found],
+    found: Iterable[Listed],
     ready: Ready,
     watch: Watch,
     *,

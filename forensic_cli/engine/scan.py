@@ -13,13 +13,13 @@ from forensic_cli.errors import Stopped
 from forensic_cli.records import FileRecord, Finding, Stability, Verdict
 
 if TYPE_CHECKING:
-    from forensic_cli.engine.loading import Found
+    from forensic_cli.engine.loading import Listed
     from forensic_cli.engine.watching import Watch
     from forensic_cli.engine.work import Ready
 
 
 def scan(
-    found: Iterable[Found], ready: Ready, watch: Watch, *, strict: bool = False, heatmaps: Path | None = None
+    found: Iterable[Listed], ready: Ready, watch: Watch, *, strict: bool = False, heatmaps: Path | None = None
 ) -> Iterator[FileRecord]:
     """Yield one record for each thing found, in order; a score has its range under the transforms of `ready`.
 

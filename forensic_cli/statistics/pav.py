@@ -9,7 +9,7 @@ from forensic_cli.statistics.resampling import check
 
 
 @dataclass(frozen=True)
-class Steps:
+class Staircase:
     """Blocks of neighbouring scores that share one ratio. `low` and `high`: their first and last score; and how many
     photographs and generated images each holds: all (blocks,).
     """
@@ -32,7 +32,7 @@ class Steps:
             return np.asarray(np.log10(self.generated / self.generated.sum()) - np.log10(self.real / self.real.sum()))
 
 
-def pav(real: np.ndarray, generated: np.ndarray) -> Steps:
+def pav(real: np.ndarray, generated: np.ndarray) -> Staircase:
     """Both classes weigh the same, whatever their numbers. Raises ValueError for an empty class and for NaN."""
     check(real, generated)
     scores, places = np.unique(np.concatenate((real, generated)), return_inverse=True)
@@ -40,4 +40,4 @@ def pav(real: np.ndarray, generated: np.ndarray) -> Steps:
     weights = counts[0] / len(real) + counts[1] / len(generated)
     edges = isotonic_regression(counts[1] / len(generated) / weights, weights=weights).blocks
     held = [np.add.reduceat(some, edges[:-1]) for some in counts]
-    return Steps(scores[edges[:-1]], scores[edges[1:] - 1], *held)
+    return Staircase(scores[edges[:-1]], scores[edges[1:] - 1], *held)

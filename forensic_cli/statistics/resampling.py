@@ -12,7 +12,7 @@ MEASURED_AT = (0.001, 0.01, 0.05, 0.1)
 
 
 @dataclass(frozen=True)
-class Scored:
+class Sourced:
     """The images of one class.
 
     `scores`: (n,), higher is more likely generated. `sources`: (n,) names or numbers; images of one source resemble each
@@ -38,7 +38,11 @@ class Estimate:
 
 
 def bootstrap(
-    real: Scored, generated: Mapping[str, Scored], rates: Sequence[float] = MEASURED_AT, draws: int = 1000, seed: int = 0
+    real: Sourced,
+    generated: Mapping[str, Sourced],
+    rates: Sequence[float] = MEASURED_AT,
+    draws: int = 1000,
+    seed: int = 0,
 ) -> dict[str, dict[str, Estimate]]:
     """AUROC, AP, TPR at each FPR and the means of the terms, for each set of generated images against the photographs.
 
@@ -91,7 +95,7 @@ class _Side:
     One draw at a time, and in the same memory: to fetch fresh pages costs more than all the arithmetic.
     """
 
-    def __init__(self, scored: Scored) -> None:
+    def __init__(self, scored: Sourced) -> None:
         self.sources, codes = np.unique(np.asarray(scored.sources), return_inverse=True)
         if len(self.sources) < 2:
             codes = np.arange(len(scored.scores))
@@ -129,7 +133,7 @@ class _Drawn:
 class _Against(_Side):
     """Generated images, and where their scores lie among those of the photographs."""
 
-    def __init__(self, scored: Scored, real: _Side, rates: Sequence[float]) -> None:
+    def __init__(self, scored: Sourced, real: _Side, rates: Sequence[float]) -> None:
         super().__init__(scored)
         if self.terms != real.terms:
             raise ValueError("photographs and generated images have different terms")

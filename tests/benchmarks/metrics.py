@@ -15,7 +15,7 @@ from common import tell
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score, roc_curve
 
 from forensic_cli.statistics.performance import probabilities, right, squared_errors
-from forensic_cli.statistics.resampling import MEASURED_AT, Estimate, Scored, bootstrap
+from forensic_cli.statistics.resampling import MEASURED_AT, Estimate, Sourced, bootstrap
 
 SOURCES, FEW, ROUNDS = 400, 4, 3
 
@@ -25,7 +25,7 @@ def ours(odds: np.ndarray, labels: np.ndarray, sources: np.ndarray, draws: int) 
     for side in (False, True):
         some = odds[labels == side]
         terms = {"accuracy": right(some, 0.0, side), "brier": squared_errors(probabilities(some), side)}
-        sides.append(Scored(some, sources[labels == side], terms))
+        sides.append(Sourced(some, sources[labels == side], terms))
     return bootstrap(sides[0], {"": sides[1]}, MEASURED_AT, draws)[""]
 
 

@@ -13,7 +13,7 @@ from forensic_cli.classifier import Classifier, Look
 from forensic_cli.cli import run
 from forensic_cli.engine import devices
 from forensic_cli.engine.examining import Runtime
-from forensic_cli.profiles import Calibrated, Profile, Sample
+from forensic_cli.profiles import Calibrated, Collection, Profile
 from forensic_cli.records import MethodUse
 from forensic_cli.status import Status
 
@@ -37,7 +37,7 @@ def model(tmp_path_factory):
     (folder / "config.json").write_text(json.dumps(classifier.to_json()))
     use = MethodUse("commfor", "forensic-cli", "0.1", {}, ())
     known = Calibrated.of(use, np.linspace(-1, 0, 300), beside=True)
-    sample = Sample.of([], 0, ["photos"])
+    sample = Collection.of([], 0, ["photos"])
     profile = Profile("0.1", "2026-01-01", "forensic", 0, None, None, sample, None, {"commfor": known})
     profile.write(folder / "calibration.json")
     return folder

@@ -5,10 +5,10 @@ import pytest
 from scipy.stats import binom
 
 from forensic_cli.engine.judging import Basis, Judge, Point
-from forensic_cli.profiles import Calibrated, Sample
+from forensic_cli.profiles import Calibrated, Collection
 from forensic_cli.records import FileRecord, Finding, MethodUse, Stability, Verdict
 
-SIZED = Sample(400, 0, ("photos/",), {"JPEG": 400}, (200.0, 240.0, 500.0, 4000.0))
+SIZED = Collection(400, 0, ("photos/",), {"JPEG": 400}, (200.0, 240.0, 500.0, 4000.0))
 CAMERAS = np.arange(1, 401.0)
 
 
@@ -119,7 +119,7 @@ def test_the_stated_false_positive_rate_holds_for_two_methods_that_depend_on_eac
         shared = generator.normal(size=(700, 1))
         scores = shared + 0.3 * generator.normal(size=(700, 2))
         judge = Judge(
-            {name: basis(scores[:500, column], Sample(500, 0, (), {}, ())) for column, name in enumerate("ab")},
+            {name: basis(scores[:500, column], Collection(500, 0, (), {}, ())) for column, name in enumerate("ab")},
             Point(0.05, rule=rule),
         )
         labels = [judge.judged(record(a=row[0], b=row[1])).verdict.label for row in scores[500:]]

@@ -8,7 +8,7 @@ from sklearn.metrics import accuracy_score, average_precision_score, brier_score
 
 from forensic_cli.statistics import ranking, resampling
 from forensic_cli.statistics.performance import right, squared_errors
-from forensic_cli.statistics.resampling import Estimate, Scored, bootstrap
+from forensic_cli.statistics.resampling import Estimate, Sourced, bootstrap
 
 several = st.lists(st.integers(-3, 3) | st.floats(-1e6, 1e6), min_size=1, max_size=30).map(lambda one: np.array(one, float))
 quick = settings(max_examples=40, deadline=None)
@@ -29,7 +29,7 @@ def values(found):
 def scored(scores, sources, generated=False, limit=0.0):
     """With two terms: the share of right answers at `limit`, and the square of a number made of the score."""
     terms = {"right": right(scores, limit, generated), "far": scores**2 + generated}
-    return Scored(scores, sources, terms)
+    return Sourced(scores, sources, terms)
 
 
 @quick
@@ -52,7 +52,7 @@ def test_a_toy_problem_to_twelve_places():
     odds = np.round(draw.normal(labels, 1), 1)  # with many ties
     share = 1 / (1 + np.exp(-odds))
     sides = [
-        Scored(
+        Sourced(
             odds[labels == side],
             ["s"] * int((labels == side).sum()),
             {"brier": squared_errors(share[labels == side], side)},
@@ -125,9 +125,9 @@ def test_the_interval_over_sources_covers_the_truth():
         real, first = sources(draw, 15, 6, 2.0, 0.0)
         generated, second = sources(draw, 15, 6, 2.0, 1e-9)
         for groups in ((first, second), (np.arange(90), np.arange(90) + 500)):
-            low, high = bootstrap(Scored(real, groups[0]), {"": Scored(generated, groups[1])}, (), 60, seed=repetition)[""][
-                "auroc"
-            ].interval
+            low, high = bootstrap(Sourced(real, groups[0]), {"": Sourced(generated, groups[1])}, (), 60, seed=repetition)[
+                ""
+            ]["auroc"].interval
             hits += (low <= truth <= high) and groups[0] is first
             naive += (low <= truth <= high) and groups[0] is not first
     assert hits >= 66
@@ -135,10 +135,10 @@ def test_the_interval_over_sources_covers_the_truth():
 
 
 def test_a_single_source_is_drawn_image_by_image():
-    found = bootstrap(Scored(np.arange(20.0), ["a"] * 20), {"g": Scored(np.arange(5.0, 25), ["a"] * 20)})["g"]["auroc"]
+    found = bootstrap(Sourced(np.arange(20.0), ["a"] * 20), {"g": Sourced(np.arange(5.0, 25), ["a"] * 20)})["g"]["auroc"]
     low, high = found.interval
     assert 0.55 < low < found.value < high < 0.97
-    two = bootstrap(Scored(np.arange(20.0), ["a", "b"] * 10), {"g": Scored(np.arange(5.0, 25), ["c", "d"] * 10)})["g"]
+    two = bootstrap(Sourced(np.arange(20.0), ["a", "b"] * 10), {"g": Sourced(np.arange(5.0, 25), ["c", "d"] * 10)})["g"]
     assert len(set(two["auroc"].drawn.round(9))) <= 9  # three draws of either class
 
 
@@ -146,9 +146,9 @@ def test_the_draws_are_the_same_for_the_same_seed_and_any_order():
     draw = np.random.default_rng(3)
     real, first = sources(draw, 6, 5, 1.0, 0.0)
     generated, second = sources(draw, 4, 5, 1.0, 1.0)
-    found = bootstrap(Scored(real, first), {"g": Scored(generated, second)})["g"]
-    turned = bootstrap(Scored(real[::-1], first[::-1]), {"g": Scored(generated[::-1], second[::-1])})["g"]
-    other = bootstrap(Scored(real, first), {"g": Scored(generated, second)}, seed=1)["g"]
+    found = bootstrap(Sourced(real, first), {"g": Sourced(generated, second)})["g"]
+    turned = bootstrap(Sourced(real[::-1], first[::-1]), {"g": Sourced(generated[::-1], second[::-1])})["g"]
+    other = bootstrap(Sourced(real, first), {"g": Sourced(generated, second)}, seed=1)["g"]
     for name, one in found.items():
         assert np.allclose(one.drawn, turned[name].drawn)
         assert one.interval[0] <= one.value <= one.interval[1]
@@ -158,9 +158,9 @@ def test_the_draws_are_the_same_for_the_same_seed_and_any_order():
 def test_a_set_is_measured_the_same_whatever_stands_beside_it():
     draw = np.random.default_rng(3)
     real, first = sources(draw, 6, 5, 1.0, 0.0)
-    sets = {name: Scored(draw.normal(1, 1, size), np.arange(size)) for name, size in (("x", 7), ("y", 20), ("z", 7))}
-    together = bootstrap(Scored(real, first), sets)
-    alone = bootstrap(Scored(real, first), {"z": sets["z"]})["z"]
+    sets = {name: Sourced(draw.normal(1, 1, size), np.arange(size)) for name, size in (("x", 7), ("y", 20), ("z", 7))}
+    together = bootstrap(Sourced(real, first), sets)
+    alone = bootstrap(Sourced(real, first), {"z": sets["z"]})["z"]
     assert all(np.array_equal(together["z"][name].drawn, one.drawn) for name, one in alone.items())
     x, z = (np.argsort(together[name]["auroc"].drawn) for name in "xz")
     assert not np.array_equal(x, z)
@@ -181,13 +181,16 @@ def test_the_percentiles_are_the_interval():
 )
 def test_what_cannot_be_measured_is_refused(real, generated, words):
     with pytest.raises(ValueError, match=words):
-        bootstrap(Scored(np.array(real), [""] * len(real)), {"g": Scored(np.array(generated), [""] * len(generated))})
+        bootstrap(
+            Sourced(np.array(real), [""] * len(real)),
+            {"g": Sourced(np.array(generated), [""] * len(generated))},
+        )
 
 
 def test_of_no_sets_there_is_nothing():
-    assert bootstrap(Scored(np.array([1.0]), ["a"]), {}) == {}
+    assert bootstrap(Sourced(np.array([1.0]), ["a"]), {}) == {}
 
 
 def test_both_classes_need_the_same_terms():
     with pytest.raises(ValueError, match="different terms"):
-        bootstrap(scored(np.ones(2), ["a", "b"]), {"g": Scored(np.ones(2), ["a", "b"])})
+        bootstrap(scored(np.ones(2), ["a", "b"]), {"g": Sourced(np.ones(2), ["a", "b"])})

@@ -11,7 +11,7 @@ from forensic_cli.engine.evaluating.measuring.results import MEAN, POOLED, Image
 from forensic_cli.records import Json
 from forensic_cli.statistics.intervals import Interval, clopper_pearson
 from forensic_cli.statistics.performance import probabilities, right, squared_errors
-from forensic_cli.statistics.resampling import MEASURED_AT, Estimate, Scored, bootstrap
+from forensic_cli.statistics.resampling import MEASURED_AT, Estimate, Sourced, bootstrap
 
 FEW = 10
 """With fewer images in a class there are no intervals but the exact ones of shares."""
@@ -127,10 +127,10 @@ class _Table:
     def _any(self, some: np.ndarray) -> bool:
         return bool(self.usable[some].any())
 
-    def _scored(self, some: np.ndarray, side: int) -> Scored:
+    def _scored(self, some: np.ndarray, side: int) -> Sourced:
         some = some[self.usable[some]]
         terms = {name: both[side][some] for name, both in self.terms.items()}
-        return Scored(self.scores[some], self.cast.sources[some], terms)
+        return Sourced(self.scores[some], self.cast.sources[some], terms)
 
     def _part(self, group: Group, found: Mapping[str, Estimate]) -> _Part:
         sides = [some[self.usable[some]] for some in (group.real, group.generated)]

@@ -12,7 +12,7 @@ from forensic_cli.records import Json
 from forensic_cli.statistics import delong, shares
 from forensic_cli.statistics.intervals import percentiles
 from forensic_cli.statistics.ranking import threshold_at
-from forensic_cli.statistics.resampling import Scored, bootstrap
+from forensic_cli.statistics.resampling import Sourced, bootstrap
 
 Scores = Mapping[tuple[str, str], np.ndarray]
 
@@ -56,7 +56,7 @@ def comparisons(
 
 
 def _drawn(cast: Cast, scores: np.ndarray, sides: Sequence[np.ndarray], draws: int, seed: int) -> np.ndarray:
-    real, generated = (Scored(scores[some], cast.sources[some]) for some in sides)
+    real, generated = (Sourced(scores[some], cast.sources[some]) for some in sides)
     return bootstrap(real, {"": generated}, (), draws, seed)[""]["auroc"].drawn
 
 
