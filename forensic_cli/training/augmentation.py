@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import Literal, get_args
 
 import numpy as np
-from PIL import Image
 
 from forensic_cli import transforms
+from forensic_cli.transforms import geometry, sizes
 
 Augment = Literal["wild", "paper", "none"]
 View = Literal["native", "resized"]
@@ -38,7 +38,7 @@ def crop(image: np.ndarray, size: int, view: View, augment: Augment, seed: int, 
     if max(image.shape[:2]) > most:
         image = _window(image, min(image.shape[0], most), min(image.shape[1], most), draw)
     if view == "resized":
-        image = _short(image, max(size, round(size * _RESIZED)), "bilinear")
+        image = sizes.short(image, max(size, round(size * _RESIZED)), "bilinear")
     if augment == "wild":
         return wild(_resampled(image, size, draw), draw)
     if augment == "paper":
@@ -107,7 +107,9 @@ def _jpeg(image: np.ndarray, size: int, draw: random.Random) -> np.ndarray:
 
 
 def _rescale(image: np.ndarray, size: int, draw: random.Random) -> np.ndarray:
-    return _short(image, draw.randint(size + 1, max(size + 1, round(_GROWTH * size))), draw.choice(("bilinear", "bicubic")))
+    return sizes.short(
+        image, draw.randint(size + 1, max(size + 1, round(_GROWTH * size))), draw.choice(("bilinear", "bicubic"))
+    )
 
 
 def _cropped(image: np.ndarray, size: int, draw: random.Random) -> np.ndarray:
@@ -130,19 +132,19 @@ def _resized_crop(image: np.ndarray, size: int, draw: random.Random) -> np.ndarr
 
 
 def _rotate(image: np.ndarray, size: int, draw: random.Random) -> np.ndarray:
-    return _affine(image, Image.fromarray(image).rotate, draw.uniform(-15, 15))
+    return geometry.rotated(image, draw.uniform(-15, 15))
 
 
 def _shift(image: np.ndarray, size: int, draw: random.Random) -> np.ndarray:
     height, width = image.shape[:2]
     across, down = round(draw.uniform(-0.1, 0.1) * width), round(draw.uniform(-0.1, 0.1) * height)
-    return _matrix(image, (1, 0, across, 0, 1, down))
+    return geometry.affine(image, (1, 0, across, 0, 1, down))
 
 
 def _shear(image: np.ndarray, size: int, draw: random.Random) -> np.ndarray:
     height, width = image.shape[:2]
     across, down = (np.tan(np.radians(draw.uniform(-15, 15))) for _ in range(2))
-    return _matrix(image, (1, across, -across * height / 2, down, 1, -down * width / 2))
+    return geometry.affine(image, (1, across, -across * height / 2, down, 1, -down * width / 2))
 
 
 def _pad(image: np.ndarray, size: int, draw: random.Random) -> np.ndarray:
@@ -160,9 +162,7 @@ def _cutout(image: np.ndarray, size: int, draw: random.Random) -> np.ndarray:
     area, ratio = draw.uniform(0.02, 0.06) * height * width, draw.uniform(0.3, 3.3)
     down, across = min(height, round((area * ratio) ** 0.5)), min(width, round((area / ratio) ** 0.5))
     top, left = draw.randint(0, height - down), draw.randint(0, width - across)
-    image = image.copy()
-    image[top : top + down, left : left + across] = 0
-    return image
+    return geometry.blackened(image, top, left, down, across)
 
 
 _Step = Callable[[np.ndarray, int, random.Random], np.ndarray]
@@ -181,24 +181,8 @@ _STEPS: tuple[_Step, ...] = (
 )
 
 
-def _affine(image: np.ndarray, turn: Callable[..., Image.Image], angle: float) -> np.ndarray:
-    return np.asarray(turn(angle, resample=Image.Resampling.BILINEAR))
-
-
-def _matrix(image: np.ndarray, matrix: tuple[float, ...]) -> np.ndarray:
-    picture = Image.fromarray(image)
-    return np.asarray(picture.transform(picture.size, Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR))
-
-
-def _short(image: np.ndarray, short: int, kernel: transforms.Kernel) -> np.ndarray:
-    """The short side brought to `short`."""
-    height, width = image.shape[:2]
-    scale = short / min(height, width)
-    return transforms.resize(image, max(short, round(height * scale)), max(short, round(width * scale)), kernel)
-
-
 def _at_least(image: np.ndarray, size: int) -> np.ndarray:
-    return _short(image, size, "bilinear") if min(image.shape[:2]) < size else image
+    return sizes.short(image, size, "bilinear") if min(image.shape[:2]) < size else image
 
 
 def _window(image: np.ndarray, height: int, width: int, draw: random.Random) -> np.ndarray:

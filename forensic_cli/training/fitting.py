@@ -72,7 +72,10 @@ Check = Callable[[nn.Module], dict[str, float]]
 
 
 def learning_rate(step: int, plan: Plan) -> float:
-    """Linear warm-up, then half a cosine down to `floor`, as a share of the highest; anew for each member."""
+    """Linear warm-up, then half a cosine down to `floor`, as a share of the highest; anew for each member.
+
+    A function of the step alone, so that resuming needs nothing; LambdaLR would wrap it and keep a state of its own.
+    """
     step %= plan.steps
     warm = max(1, round(plan.warmup * plan.steps))
     if step < warm:
@@ -222,6 +225,7 @@ class Fitting:
 
     @torch.no_grad()
     def _average(self) -> None:
+        """The running mean; AveragedModel would have a count of its own, to be kept, and set back for each member."""
         step = self.state.step % self._plan.steps
         decay = min(self._plan.average, (1 + step) / (10 + step)) if self._plan.average else 0.0
         for mine, theirs in (

@@ -71,14 +71,14 @@ def sheared(image: np.ndarray, angle: float, upright: bool) -> np.ndarray:
     height, width = image.shape[:2]
     slope = math.tan(math.radians(angle))
     matrix = (1, 0, 0, slope, 1, -slope * width / 2) if upright else (1, slope, -slope * height / 2, 0, 1, 0)
-    return _affine(image, matrix, Image.Resampling.BILINEAR)
+    return affine(image, matrix)
 
 
 def shift(image: np.ndarray, fraction: float, seed: int) -> np.ndarray:
     """Moved by whole pixels, at most `fraction` of its height and width each way."""
     draw = _draw(seed)
     down, across = (round(_either_way(fraction * side, draw)) for side in image.shape[:2])
-    return _affine(image, (1, 0, -across, 0, 1, -down), Image.Resampling.NEAREST)
+    return affine(image, (1, 0, -across, 0, 1, -down), Image.Resampling.NEAREST)
 
 
 def cutout(image: np.ndarray, share: float, seed: int) -> np.ndarray:
@@ -89,6 +89,11 @@ def cutout(image: np.ndarray, share: float, seed: int) -> np.ndarray:
     down = min(height, max(1, round(math.sqrt(share * height * width * ratio))))
     across = min(width, max(1, round(share * height * width / down)))
     top, left = _below(height - down + 1, draw), _below(width - across + 1, draw)
+    return blackened(image, top, left, down, across)
+
+
+def blackened(image: np.ndarray, top: int, left: int, down: int, across: int) -> np.ndarray:
+    """A copy with one black rectangle, `down` x `across`."""
     image = image.copy()
     image[top : top + down, left : left + across] = 0
     return image
@@ -105,7 +110,9 @@ def _window(image: np.ndarray, down: int, across: int, where: Where, seed: int) 
     return np.ascontiguousarray(image[top : top + down, left : left + across])
 
 
-def _affine(image: np.ndarray, matrix: tuple[float, ...], kernel: Image.Resampling) -> np.ndarray:
+def affine(
+    image: np.ndarray, matrix: tuple[float, ...], kernel: Image.Resampling = Image.Resampling.BILINEAR
+) -> np.ndarray:
     """`matrix` takes the place (x, y) of an output pixel to where it comes from."""
     picture = Image.fromarray(image)
     return np.asarray(picture.transform(picture.size, Image.Transform.AFFINE, matrix, kernel))
