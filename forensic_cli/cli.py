@@ -14,7 +14,7 @@ from forensic_cli import __version__
 from forensic_cli.commands.parameters import Shown
 from forensic_cli.entries import COMMANDS, OURS, Entry, find, summary
 from forensic_cli.errors import ForensicError, PluginError, reason
-from forensic_cli.offers import load, sole
+from forensic_cli.offers import command, load
 from forensic_cli.status import Status
 from forensic_cli.text import visible
 
@@ -35,7 +35,7 @@ def _app(words: Sequence[str]) -> typer.Typer:
     app.callback()(root)
     offered = _commands()
     if words and words[0] in offered:
-        _add(app, words[0], load(sole(offered[words[0]], "command")))
+        _add(app, words[0], command(offered[words[0]]))
         return app
     overview = (not words or words[0] in ("-h", "--help")) and "_FORENSIC_COMPLETE" not in os.environ
     for name, entries in offered.items():
@@ -43,24 +43,25 @@ def _app(words: Sequence[str]) -> typer.Typer:
             app.command(name, help=_sentence(entries))(_nothing)
             continue
         with suppress(PluginError):  # it is told when it is typed, and by doctor
-            _add(app, name, load(sole(entries, "command")))
+            _add(app, name, command(entries))
     return app
 
 
 def _commands() -> dict[str, list[Entry]]:
-    """Those that packages offer, by name; two packages may offer one name."""
+    """Those that packages offer, by name; two packages may offer one name, but none takes one of ours."""
     found = sorted(
         find(COMMANDS), key=lambda one: (_FIRST.index(one.name) if one.name in _FIRST else len(_FIRST), one.name)
     )
-    return {name: list(entries) for name, entries in groupby(found, key=lambda entry: entry.name)}
+    groups = {name: list(entries) for name, entries in groupby(found, key=lambda entry: entry.name)}
+    return {name: [one for one in some if one.distribution == OURS] or some for name, some in groups.items()}
 
 
-def _add(app: typer.Typer, name: str, command: Any) -> None:
+def _add(app: typer.Typer, name: str, offered: Any) -> None:
     """A function with Typer's annotations, or an app of several commands."""
-    if isinstance(command, typer.Typer):
-        app.add_typer(command, name=name)
+    if isinstance(offered, typer.Typer):
+        app.add_typer(offered, name=name)
     else:
-        app.command(name)(command)
+        app.command(name)(offered)
 
 
 def _sentence(entries: Sequence[Entry]) -> str:
@@ -68,8 +69,8 @@ def _sentence(entries: Sequence[Entry]) -> str:
     if len(entries) > 1 or entries[0].distribution != OURS:
         packages = " and ".join(entry.distribution for entry in entries)
         return f"{summary(entries[0].module).rstrip('.')} ({packages}).".strip()
-    command = load(entries[0])
-    return str(command.info.help if isinstance(command, typer.Typer) else command.__doc__)
+    ours = load(entries[0])
+    return str(ours.info.help if isinstance(ours, typer.Typer) else ours.__doc__)
 
 
 def _nothing() -> None:

@@ -34,6 +34,15 @@ def sole(entries: Sequence[Entry], noun: str) -> Entry:
     return entries[0]
 
 
+def command(entries: Sequence[Entry]) -> Any:
+    """The function or Typer app of the packages that offer one command. Raises PluginError if it is none, or two do."""
+    entry = sole(entries, "command")
+    found = load(entry)
+    if not callable(found):
+        raise blame(entry, PluginError(f"{entry.module}:{entry.attribute} is no function, and no Typer app"))
+    return found
+
+
 @dataclass(frozen=True)
 class Shelf(Generic[Record]):
     """Records of one `kind` that packages offer by name: each entry of the `group` names a mapping of names to records.

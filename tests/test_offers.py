@@ -166,6 +166,27 @@ def test_two_packages_with_one_command(offer, capsys):
     assert "(letters and rival)" in " ".join(capsys.readouterr().out.split())
 
 
+def test_nobody_takes_a_command_of_ours(offer, capsys):
+    offer("thief_command", "commands", "thief_command:letters", COMMAND, entry="methods")
+    assert run(["methods"]) == 0
+    run(["doctor"])
+    assert "forensic-cli 0.1.0 and thief_command 0.1 both offer the command 'methods'" in capsys.readouterr().out
+
+
+def test_what_is_no_command_is_named(offer, capsys):
+    offer("number", "commands", "number:LETTERS", "LETTERS = 3")
+    assert run(["number"]) == 2
+    assert "number 0.1 [number]: number:LETTERS is no function, and no Typer app" in capsys.readouterr().err
+
+
+def test_lists_name_what_is_missing(offer, capsys):
+    offer("lost_layouts", "layouts", "lost_layouts:MINE", "MINE = 1")
+    offer("lost_transforms", "transforms", "lost_transforms:MINE", "MINE = 1")
+    for option, name in (("--layout", "lost_layouts"), ("--transform", "lost_transforms")):
+        assert run(["evaluate", option, "list"]) == 0
+        assert f"{name} 0.1 [{name}]: " in capsys.readouterr().err
+
+
 def test_recipes_are_files_of_a_package(offer, tmp_path, capsys):
     offer("zoo_paper", "recipes", "zoo_recipes", "", entry="zoo")
     folder = tmp_path / "zoo_recipes"

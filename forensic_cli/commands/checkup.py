@@ -227,13 +227,13 @@ def _unusable() -> Iterator[PluginError]:
     """What packages offer beside methods and reports, and cannot keep."""
     from forensic_cli import entries, recipes
     from forensic_cli.datasets.layouts import SHELF as LAYOUTS
-    from forensic_cli.offers import load, sole
+    from forensic_cli.offers import command
     from forensic_cli.transforms.kinds import SHELF as TRANSFORMS
 
     commands = entries.find(entries.COMMANDS)
     for name in dict.fromkeys(entry.name for entry in commands):
         try:
-            load(sole([entry for entry in commands if entry.name == name], "command"))
+            command([entry for entry in commands if entry.name == name])
         except PluginError as error:
             yield error
     yield from (error for shelf in (LAYOUTS, TRANSFORMS) for error in shelf.failures())

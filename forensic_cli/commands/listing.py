@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from textwrap import fill
-
-import typer
 
 from forensic_cli.commands.outputs import standard_output
 from forensic_cli.errors import PluginError
+from forensic_cli.progress import say
 from forensic_cli.records import Json
 from forensic_cli.status import Status
 
@@ -28,7 +27,7 @@ def _recipes() -> Iterator[str]:
 
     for one in every():
         if isinstance(one, PluginError):
-            typer.echo(f"forensic: {one}", err=True)
+            _tell([one])
             continue
         yield one.name
         yield from (fill(text, _WIDTH, initial_indent="  ", subsequent_indent="  ") for text in (one.title, one.shows))
@@ -48,15 +47,22 @@ def _recipes() -> Iterator[str]:
 
 
 def _layouts() -> Iterator[str]:
-    from forensic_cli.datasets.layouts import layouts
+    from forensic_cli.datasets.layouts import SHELF, layouts
 
+    _tell(SHELF.failures())
     yield from _pairs(layouts())
 
 
 def _transforms() -> Iterator[str]:
-    from forensic_cli.transforms import described
+    from forensic_cli.transforms.kinds import SHELF, described
 
+    _tell(SHELF.failures())
     yield from _pairs(dict(described()))
+
+
+def _tell(failures: Iterable[PluginError]) -> None:
+    for failure in failures:
+        say(str(failure))
 
 
 def _pairs(words: dict[str, str]) -> Iterator[str]:

@@ -17,7 +17,17 @@ from forensic_cli.text import printable
 app = typer.Typer(help="Begin a package of your own that forensic finds once it is installed.", no_args_is_help=True)
 
 _TEMPLATE = Path(__file__).parent.parent / "templates" / "detector"
-_TAKEN = {"None", "True", "False", "Annotated", "Batch", "Callable", "Detector", "Session"}  # titles that cannot be a class
+_TAKEN = {
+    "None",
+    "True",
+    "False",
+    "Annotated",
+    "Batch",
+    "Callable",
+    "Detector",
+    "Options",
+    "Session",
+}  # titles that cannot be a class
 
 
 @app.callback()

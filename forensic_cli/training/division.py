@@ -54,7 +54,8 @@ def divided(items: Sequence[Labelled], share: float, seed: int, parts: Mapping[s
         for item in items
     ]
     doubts = tuple(_doubt(words, sources) for words, sources in lone.items())
-    return _sided(items, holdout(loose, share, seed, by="generator"), doubts)
+    both = any(item.generated for item in items)
+    return _sided(items, holdout(loose, share, seed, "generator", both), doubts)
 
 
 def _doubt(words: str, sources: Sequence[str]) -> str:

@@ -59,17 +59,17 @@ def folds(items: Sequence[Labelled], count: int, seed: int = 0, by: By = "source
     return answer
 
 
-def holdout(items: Sequence[Labelled], share: float, seed: int = 0, by: By = "source") -> list[bool]:
+def holdout(items: Sequence[Labelled], share: float, seed: int = 0, by: By = "source", both: bool = True) -> list[bool]:
     """Whether each image is held out for validation: whole groups, as in `folds`, and about `share` of each label.
 
-    Both sides always have all classes that there are, if it takes more than `share`: of two generators one is held out,
-    with its photographs. Raises UsageError where that cannot be.
+    Both sides always have both classes, if it takes more than `share`: of two generators one is held out, with its
+    photographs. Raises UsageError where that cannot be. Without `both` those classes count that are there.
     """
     if not 0 < share < 1:
         raise UsageError(f"a share of {share:g} cannot be held out; it lies between 0 and 1")
     groups = _groups(items, by, seed)
     total = _sum(groups)
-    classes = _classes(total)
+    classes = {True, False} if both else _classes(total)
     held: _Numbers = Counter()
     chosen: set[str] = set()
 

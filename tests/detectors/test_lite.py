@@ -11,6 +11,7 @@ from forensic_cli import profiles
 from forensic_cli.cli import run
 from forensic_cli.contract import check
 from forensic_cli.detector import Session
+from forensic_cli.features.classifiers import build
 from forensic_cli.features.networks import network
 from forensic_cli.features.onnx_network import OnnxNetwork
 from forensic_cli.features.torch_network import TorchNetwork
@@ -30,7 +31,7 @@ def test_it_keeps_its_promises():
 
 @pytest.mark.parametrize("shape", [(224, 224), (64, 64), (300, 401)], ids=str)
 def test_both_runtimes_agree(shape):
-    asked = {"weights": commfor.LITE, "published": commfor.PUBLISHED_384, "build": commfor.build}
+    asked = {"weights": commfor.LITE, "published": commfor.PUBLISHED_384, "build": build}
     by_onnx = network(Session(offline=True), **asked)
     assert isinstance(by_onnx, OnnxNetwork)
     by_torch = network(Session(offline=True, dtype="bfloat16"), **asked)  # which the graph does not do
