@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from conftest import save_classifier, save_dinov2
 from diffusion_parts import save_diffusion
 
-IMAGES = 40
+IMAGES = 24
 METHODS = "provenance,probe,commfor.lite,commfor,rigid,wepe,aeroblade,recon,hfi"
 RUN = {"id", "started", "finished", "forensic", "python", "platform", "command", "store"}
 
@@ -51,7 +51,7 @@ class Version:
 
     def run(self, *words: str) -> None:
         command = [sys.executable, "-m", "forensic_cli", *words]
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, env=self.environment, cwd=self.home, capture_output=True, text=True, check=False)
         if done.returncode not in (0, 1, 3):
             sys.exit(f"{self.home.name}: {' '.join(words[:2])}: {done.stderr}")
 
@@ -132,4 +132,4 @@ def main(before: Path, after: Path, data: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(min(99, main(Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve(), sys.argv[3])))
+    sys.exit(min(99, main(Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve(), os.path.abspath(sys.argv[3]))))
