@@ -67,9 +67,14 @@ def stronger() -> list[str]:
 
 def installed(*groups: str) -> list[Entry]:
     """Every entry point of these groups by name; of two copies of a distribution the first on sys.path counts."""
+    return list(_installed(groups, tuple(sys.path)))
+
+
+@cache
+def _installed(groups: tuple[str, ...], path: tuple[str, ...]) -> list[Entry]:
     found: dict[tuple[str, str, str], Entry] = {}
     seen: set[str] = set()
-    for metadata, text in _tables(tuple(sys.path)):
+    for metadata, text in _tables(path):
         wanted = [line for line in _parse(text) if line[0] in groups]
         if not wanted:
             continue

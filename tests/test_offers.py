@@ -9,7 +9,7 @@ from PIL import Image
 from forensic_cli.cli import run
 from forensic_cli.datasets import read_dataset
 from forensic_cli.datasets.layouts import layouts
-from forensic_cli.entries import _tables
+from forensic_cli.entries import _installed, _tables
 from forensic_cli.errors import PluginError, UsageError
 from forensic_cli.recipes import every, load
 from forensic_cli.transforms import expand, parse
@@ -59,6 +59,7 @@ def offer(tmp_path, monkeypatch):
 
     def offered(name, group, value, code, entry=None):
         _tables.cache_clear()
+        _installed.cache_clear()
         install(tmp_path, name, code, offers=f"[forensic.{group}]\n{entry or name} = {value}\n")
 
     yield offered

@@ -80,13 +80,13 @@ class Measured:
             seed=seed,
             device=None,
             dtype=None,
-            photographs=_sample(photographs),
-            generated=_sample(generated) if generated else None,
+            photographs=_collection(photographs),
+            generated=_collection(generated) if generated else None,
             methods={method: self.calibrated},
         )
 
 
-def _sample(items: Sequence[Image]) -> Collection:
+def _collection(items: Sequence[Image]) -> Collection:
     refs = [ImageRef(one.path, one.sha256, one.bytes, one.format, one.width, one.height) for one in items]
     return Collection.of(refs, 0, sorted({one.source for one in items}))
 

@@ -78,9 +78,8 @@ def outputs(
     seen = run(runner, [window.pixels for several in crops for window in several])
     found, start = [], 0
     for several in crops:
-        part = slice(start, start + len(several))
-        found.append((several, Seen(*(None if one is None else one[part] for one in seen))))  # type: ignore[arg-type]
-        start = part.stop
+        found.append((several, seen.part(slice(start, start + len(several)))))
+        start += len(several)
     return found
 
 
@@ -100,9 +99,11 @@ def embedded(batch: Batch, *, weights: Weights, published: Classifier, build: Bu
     found = batch.once(outputs, **asked)
     if found[0][1].features is None:
         found = batch.once(outputs, **asked, open=by_torch)
-    if found[0][1].features is None:
-        raise WeightsError(f"{weights.source}: a network that does not end in one linear layer has no features")
-    rows = [np.average(seen.features, axis=0, weights=[one.area for one in several]) for several, seen in found]  # type: ignore[arg-type]
+    rows = []
+    for several, seen in found:
+        if seen.features is None:
+            raise WeightsError(f"{weights.source}: a network that does not end in one linear layer has no features")
+        rows.append(np.average(seen.features, axis=0, weights=[one.area for one in several]))
     return np.stack(rows).astype(np.float32)
 
 

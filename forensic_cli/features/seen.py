@@ -16,3 +16,8 @@ class Seen(NamedTuple):
 
     features: np.ndarray | None
     """Where it gives them what its last layer reads, (M, D)."""
+
+    def part(self, some: slice) -> "Seen":
+        """What it makes of some of the crops."""
+        maps = None if self.maps is None else self.maps[some]
+        return Seen(self.odds[some], maps, None if self.features is None else self.features[some])
