@@ -24,7 +24,7 @@ def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
         raise ValueError(f"p-values have the shape {values.shape}, not (images,)")
     if np.any((values < 0) | (values > 1)):
         raise ValueError("p-values lie between 0 and 1")
-    # scipy.stats.false_discovery_control does the same, but scipy.stats takes longer to load than most scans may last
+    # scipy's false_discovery_control refuses NaN, so that all but the last two lines would stand here all the same
     known = np.flatnonzero(~np.isnan(values))
     falling = known[np.argsort(-values[known])]
     raised = values[falling] * len(known) / np.arange(len(known), 0, -1)
